@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+// The `plimsoll` command: finds the code to run (built, or the sources of a checkout) and hands over.
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const lowestMajor = 24
+const major = Number(process.versions.node.split('.')[0])
+if (major < lowestMajor) {
+  process.stderr.write(
+    `plimsoll needs Node.js ${lowestMajor} or newer, and this is ${process.version} (${process.execPath}).\n` +
+      'In a checkout of Plimsoll, run it through npm, which brings its own: npm ci && npm start\n'
+  )
+  process.exit(69)
+}
+
+const sources = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
+if (existsSync(sources)) {
+  // A checkout runs its sources, never a stale build. `plimsoll/*` imports in examples then resolve to
+  // src/ as well, by an export condition that only takes effect at the start of a process; execve
+  // replaces this process, so pid, signals and exit code stay those of the command.
+  const flags = ['--conditions=plimsoll-source', '--disable-warning=ExperimentalWarning']
+  process.execve(process.execPath, [
+    process.execPath,
+    ...process.execArgv,
+    ...flags,
+    sources,
+    ...process.argv.slice(2),
+  ])
+} else {
+  await import('../dist/cli/main.js')
+}

@@ -1,0 +1,27 @@
+export { type BackoffLimits, fullJitter } from './backoff.ts'
+export { type Bytes, formatBytes, parseBytes } from './bytes.ts'
+export { type Cancel, type Clock, sleep, systemClock } from './clock.ts'
+export { type Context, currentContext, runWithContext } from './context.ts'
+export { criticalities, type Criticality, parseCriticality } from './criticality.ts'
+export { Deadline, DeadlineExceededError } from './deadline.ts'
+export { type Duration, formatDuration, parseDuration } from './duration.ts'
+export { idSource } from './id.ts'
+export { CloseError, Lifecycle, type LifecyclePart } from './lifecycle.ts'
+export { type ManualClock, manualClock } from './manual-clock.ts'
+export {
+  Problem,
+  type ProblemDetails,
+  type ProblemDocument,
+  type ProblemKind,
+  problemMediaType,
+  problemType,
+} from './problem.ts'
+export { type Random, seededRandom, systemRandom } from './random.ts'
+export { SettingError } from './setting-error.ts'
+export {
+  childTrace,
+  formatTraceparent,
+  newTrace,
+  parseTraceparent,
+  type TraceContext,
+} from './trace-context.ts'
