@@ -1,0 +1,22 @@
+// The reference service: a shop on PostgreSQL. `npm start` runs it.
+import { defineService } from 'plimsoll'
+import { orderRoutes } from './orders.ts'
+import { productRoutes } from './products.ts'
+
+export default defineService({
+  name: 'shop',
+  version: '1.0.0',
+  database: {
+    schema: 'shop',
+    migrations: new URL('./migrations/', import.meta.url),
+    seed: new URL('./seed.sql', import.meta.url),
+  },
+  routes (app) {
+    productRoutes(app)
+    orderRoutes(app)
+  },
+  // Opens a connection and has PostgreSQL read its catalogue before the first customer waits for it.
+  async warm (app) {
+    await app.data.query('select 1 from product join category on category.id = category_id limit 1')
+  },
+})

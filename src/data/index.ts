@@ -1,0 +1,2 @@
+export * from './migrate/index.ts'
+export * from './transaction/index.ts'

@@ -1,0 +1,1 @@
+export { type Transaction, transaction } from './transaction.ts'

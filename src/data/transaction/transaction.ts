@@ -1,0 +1,33 @@
+import type { Pool, PoolClient } from 'pg'
+
+/** What runs inside a transaction: queries only; when it ends is not theirs to say. */
+export type Transaction = Pick<PoolClient, 'query'>
+
+/**
+ * Runs `work` in one transaction: committed when it resolves, rolled back when it throws.
+ *
+ * A connection on which even the rollback fails is thrown away, not given back to the pool.
+ *
+ * @returns what `work` returned, after the commit
+ * @throws what `work` or the commit threw
+ */
+export async function transaction<Result> (
+  pool: Pool,
+  work: (tx: Transaction) => Promise<Result>
+): Promise<Result> {
+  const client = await pool.connect()
+  let broken: Error | undefined
+  try {
+    await client.query('begin')
+    const result = await work(client)
+    await client.query('commit')
+    return result
+  } catch (error) {
+    await client.query('rollback').catch((rollbackError: Error) => {
+      broken = rollbackError
+    })
+    throw error
+  } finally {
+    client.release(broken)
+  }
+}

@@ -1,0 +1,98 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { childTrace, type Clock, newTrace, type Random, type TraceContext } from '../../kernel/index.ts'
+import type { AccessLog, HistogramFamily, MetricsRegistry, Span, Tracer } from '../../telemetry/index.ts'
+import type { RequestContext } from './request-context.ts'
+import type { RoutePlan } from './route-plan.ts'
+
+/** Recorded for a client that closed its connection before the answer was out, as nginx does. */
+export const clientClosedRequest = 499
+
+/**
+ * The one place where requests are recorded: metrics, trace and access log, once each, when the response
+ * is out or the client has gone.
+ */
+export class Recorder {
+  readonly durations: HistogramFamily
+  readonly #accessLog: AccessLog | undefined
+  readonly #clock: Clock
+  readonly #random: Random
+  #active = 0
+
+  constructor (
+    { registry, accessLog, clock, random }: {
+      readonly registry: MetricsRegistry
+      readonly accessLog: AccessLog | undefined
+      readonly clock: Clock
+      readonly random: Random
+    }
+  ) {
+    this.#random = random
+    this.#accessLog = accessLog
+    this.#clock = clock
+    this.durations = registry.histogram({
+      name: 'http_server_request_duration_seconds',
+      help: "Time from reading a request's headers to the end of its response.",
+      labels: ['http_request_method', 'http_route', 'http_response_status_code'],
+    })
+    const active = registry.gauge({
+      name: 'http_server_active_requests',
+      help: 'Requests that have arrived and are not yet answered.',
+      merge: 'sum',
+    }).slot({})
+    registry.onCollect(() => active.set(this.#active))
+  }
+
+  /** Requests that have arrived and are not yet answered, in this process. */
+  get active (): number {
+    return this.#active
+  }
+
+  begin (request: FastifyRequest, reply: FastifyReply, context: RequestContext, plan: RoutePlan): void {
+    this.#active++
+    // 'close' comes exactly once, after a finished response and after a broken connection alike.
+    reply.raw.once('close', () => this.#end(request, reply, context, plan))
+  }
+
+  startSpan (
+    tracer: Tracer,
+    request: FastifyRequest,
+    plan: RoutePlan,
+    caller: TraceContext | undefined
+  ): Span {
+    const { method, url } = request
+    const span = tracer.start({
+      name: plan.route === '' ? method : `${method} ${plan.route}`,
+      kind: 'server',
+      trace: caller === undefined ? newTrace(true, this.#random) : childTrace(caller, this.#random),
+      ...(caller === undefined ? {} : { parentSpanId: caller.spanId }),
+      attributes: { 'http.request.method': method, 'url.path': url.split('?', 1)[0] ?? url },
+    })
+    if (plan.route !== '') span.set('http.route', plan.route)
+    return span
+  }
+
+  #end (request: FastifyRequest, reply: FastifyReply, context: RequestContext, plan: RoutePlan): void {
+    this.#active--
+    const { method } = request
+    const status = reply.raw.writableFinished ? reply.raw.statusCode : clientClosedRequest
+    const durationMs = this.#clock.now() - context.startedMs
+    const { span } = context
+    plan.slot(method, status).record(durationMs / 1_000, span?.trace)
+    if (span !== undefined) {
+      span.set('http.response.status_code', status)
+      span.end()
+    }
+    if (this.#accessLog?.wants(status, durationMs) === true) {
+      this.#accessLog.write({
+        method,
+        route: plan.route,
+        path: request.url,
+        status,
+        durationMs,
+        requestId: context.id,
+        traceId: context.trace.traceId,
+        remoteAddress: request.ip,
+      })
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import type { Redis } from 'ioredis'
+import type { Pool } from 'pg'
+import type { LocalClient } from '../../engines/index.ts'
+import type { Lifecycle } from '../../kernel/index.ts'
+import type { AccessLog, Logger, MetricsRegistry, Tracer } from '../../telemetry/index.ts'
+import type { Compute } from '../compute/index.ts'
+import type { Health } from '../health/index.ts'
+import type { Listener } from '../listen/index.ts'
+import type { Settings } from '../settings/index.ts'
+
+/** What a process gives to the service that it runs. */
+export interface ServiceEnvironment {
+  readonly settings: Settings
+  readonly telemetry: {
+    readonly registry: MetricsRegistry
+    readonly tracer: Tracer
+    readonly logger: Logger
+    readonly accessLog?: AccessLog
+  }
+  readonly health: Health
+  /** Where the app will be reached. Without one the app only answers `inject`. */
+  readonly listener?: Listener
+  /** State and messages shared with the other workers of this machine. */
+  readonly local: LocalClient
+  /** Closes, in reverse, what the service opens. */
+  readonly lifecycle: Lifecycle
+  /** Says how far the boot has come: a sentence and, where it is known, the share done (0 to 1). */
+  readonly onProgress: (message: string, share?: number) => void
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The service's database: tables of its own schema are found without a prefix. */
+    readonly data: Pool
+    readonly redis: Redis
+    /** Runs a function of the service's compute module on a thread. */
+    readonly compute: Compute['run']
+    /** State and messages shared by the workers of this machine. */
+    readonly local: LocalClient
+  }
+}

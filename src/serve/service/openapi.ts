@@ -1,0 +1,63 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance } from 'fastify'
+import { problemMediaType } from '../../kernel/index.ts'
+import type { Service } from './service.ts'
+
+/** Where the API document is served. */
+export const apiDocumentPath = '/openapi.json'
+/** Where people can browse it. */
+export const apiPagePath = '/docs'
+
+/**
+ * Serves the OpenAPI 3.1 document made from the routes' schemas, and a page to browse it. Register it
+ * before the routes, which it watches being declared.
+ */
+export async function serveApiDocument (app: FastifyInstance, { name, version }: Service): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: name, version },
+      components: { responses: { Problem: problemResponse } },
+    },
+    transformObject (document) {
+      if (!('openapiObject' in document)) return document.swaggerObject
+      return withProblems(document.openapiObject)
+    },
+  })
+  app.get(apiDocumentPath, { schema: { hide: true } as object }, () => app.swagger())
+  await app.register(swaggerUi, { routePrefix: apiPagePath })
+}
+
+/** Every operation can fail in the same way, so none has to say it: each gets a `default` response. */
+function withProblems<Document extends { paths?: object }> (document: Document): Document {
+  for (const path of Object.values(document.paths ?? {}) as Record<string, { responses?: object }>[]) {
+    for (const operation of Object.values(path)) {
+      operation.responses = { ...operation.responses, default: { $ref: '#/components/responses/Problem' } }
+    }
+  }
+  return document
+}
+
+/** @see https://www.rfc-editor.org/rfc/rfc9457#section-3 */
+const problemResponse = {
+  description: 'The request failed; the document says why.',
+  content: {
+    [problemMediaType]: {
+      schema: {
+        type: 'object',
+        required: ['type', 'title', 'status', 'code'],
+        properties: {
+          type: { type: 'string', format: 'uri' },
+          title: { type: 'string' },
+          status: { type: 'integer' },
+          code: { type: 'string', description: 'Stable over releases: match on this.' },
+          detail: { type: 'string' },
+          instance: { type: 'string', format: 'uri' },
+          request_id: { type: 'string' },
+          trace_id: { type: 'string' },
+        },
+      },
+    },
+  },
+} as const
