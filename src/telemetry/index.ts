@@ -1,4 +1,16 @@
 export {
+  type AccessEntry,
+  type AccessLog,
+  accessLog,
+  type AccessLogOptions,
+  createLogger,
+  type LogDestination,
+  type Logger,
+  type LoggerOptions,
+  type LogLevel,
+  logLevels,
+} from './log/index.ts'
+export {
   type CounterFamily,
   type CounterSlot,
   type Exemplar,
@@ -27,3 +39,20 @@ export {
   renderMetrics,
   type RenderOptions,
 } from './metrics/index.ts'
+export {
+  type Attributes,
+  type AttributeValue,
+  type FinishedSpan,
+  memoryExporter,
+  otlpHttpExporter,
+  type OtlpHttpOptions,
+  type Span,
+  type SpanEvent,
+  type SpanExporter,
+  SpanExportError,
+  type SpanKind,
+  type SpanStart,
+  Tracer,
+  type TraceResource,
+  type TracerOptions,
+} from './trace/index.ts'

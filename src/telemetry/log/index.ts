@@ -1,0 +1,9 @@
+export { type AccessEntry, type AccessLog, accessLog, type AccessLogOptions } from './access-log.ts'
+export {
+  createLogger,
+  type LogDestination,
+  type Logger,
+  type LoggerOptions,
+  type LogLevel,
+  logLevels,
+} from './logger.ts'
