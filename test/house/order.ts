@@ -31,6 +31,7 @@ const parts = ['settings', 'listen', 'health', 'admin', 'compute', 'pipeline', '
 /** Inside `serve`: the parts know nothing of each other, a service joins them, the runtime runs it. */
 export const serveFolders: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(parts.map((part) => [part, []])),
+  admin: ['health'], // the shape of a health report, which it answers with
   service: parts,
   runtime: [...parts, 'service'],
 }
