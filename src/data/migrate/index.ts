@@ -1,0 +1,9 @@
+export {
+  MigrationEditedError,
+  MigrationFailedError,
+  MigrationFileError,
+  MigrationLockedError,
+  MigrationMissingError,
+  MigrationOrderError,
+} from './errors.ts'
+export { migrate, type MigrateOptions, type MigrateProgress, type MigrateResult } from './migrate.ts'
