@@ -27,7 +27,8 @@ const hidden: ReadonlySet<string> = new Set([
 
 /**
  * Writes log lines for people: time, level, message, then the fields as `key=value`, and an error's stack
- * on lines of its own. A line that is not one of ours is passed on as it is.
+ * on lines of its own. Control characters are escaped: what a client sent must not steer the terminal. A
+ * line that is not one of ours is passed on as it is.
  */
 export function prettyDestination (
   out: { write(text: string): unknown },
@@ -46,9 +47,9 @@ function prettyLine (line: string, color: boolean): string {
   const { level, time, msg, err } = fields
   const word = String(level).toUpperCase().padEnd(5)
   const shown = color ? `\u001b[${colors[String(level)] ?? 0}m${word}\u001b[0m` : word
-  const parts = [String(time).slice(11, 23), shown, ...typeof msg === 'string' ? [msg] : []]
+  const parts = [String(time).slice(11, 23), shown, ...typeof msg === 'string' ? [visible(msg)] : []]
   for (const [key, value] of Object.entries(fields)) {
-    if (!hidden.has(key)) parts.push(`${key}=${showValue(value)}`)
+    if (!hidden.has(key)) parts.push(visible(`${key}=${showValue(value)}`))
   }
   return `${parts.join(' ')}\n${showError(err)}`
 }
@@ -73,5 +74,17 @@ function showError (error: unknown): string {
   if (typeof error !== 'object' || error === null) return ''
   const { stack, message } = error as { readonly stack?: unknown; readonly message?: unknown }
   const text = typeof stack === 'string' && stack !== '' ? stack : String(message)
-  return text.split('\n').map((line) => `    ${line.trimStart()}\n`).join('')
+  return text.split('\n').map((line) => `    ${visible(line.trimStart())}\n`).join('')
+}
+
+function visible (text: string): string {
+  return text.replace(
+    /\p{Cc}/gu,
+    (character) => JSON.stringify(character).slice(1, -1).replace(/\p{Cc}/u, hexEscape)
+  )
+}
+
+/** For the few that JSON lets through: DEL and the C1 characters, which some terminals obey. */
+function hexEscape (character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
