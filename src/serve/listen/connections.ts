@@ -1,0 +1,67 @@
+import type { Http2Session } from 'node:http2'
+import type { Server, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+
+/**
+ * The open connections of all servers of a listener. It costs a set entry and a `close` listener per
+ * connection, nothing per request.
+ */
+export class Connections {
+  /** Every accepted connection, below TLS: what counts against the limit. */
+  readonly accepted: Set<Socket> = new Set()
+  /** Those that speak, or once spoke, HTTP/1: the socket itself, or the TLS one upon it. */
+  readonly http1: Set<Socket> = new Set()
+  readonly sessions: Set<Http2Session> = new Set()
+  /** Refused because the limit was reached. */
+  dropped = 0
+  /** Called when the last connection has closed. */
+  onEmpty: (() => void) | undefined
+  /** Called for each HTTP/2 session that begins. */
+  onSession: ((session: Http2Session) => void) | undefined
+
+  readonly #limit: number
+
+  /** @param limit most connections at once over all servers; 0 for no limit */
+  constructor (limit: number) {
+    this.#limit = limit
+  }
+
+  watch (server: Server, { tls }: { tls: boolean }): void {
+    const own = { open: 0 }
+    server.on('connection', (socket: Socket) => {
+      own.open++
+      this.#add(this.accepted, socket)
+      socket.once('close', () => {
+        own.open--
+        if (this.accepted.size === 0) this.onEmpty?.()
+      })
+      if (!tls) this.#add(this.http1, socket)
+    })
+    if (tls) {
+      server.on('secureConnection', (socket: TLSSocket) => {
+        if (socket.alpnProtocol !== 'h2') this.#add(this.http1, socket)
+      })
+      server.on('session', (session: Http2Session) => {
+        this.sessions.add(session)
+        session.once('close', () => this.sessions.delete(session))
+        this.onSession?.(session)
+      })
+    }
+    if (this.#limit === 0) return
+    server.on('drop', () => this.dropped++)
+    // Each server may take what the others leave, so the limit holds for their sum.
+    Object.defineProperty(server, 'maxConnections', {
+      configurable: true,
+      get: () => this.#limit - (this.accepted.size - own.open),
+    })
+    // Under node:cluster's round robin a full worker would hand the connection back, and the primary would
+    // spin between workers that are all full.
+    // @types/node does not know the property yet.
+    Object.assign(server, { dropMaxConnection: true })
+  }
+
+  #add (set: Set<Socket>, socket: Socket): void {
+    set.add(socket)
+    socket.once('close', () => set.delete(socket))
+  }
+}
