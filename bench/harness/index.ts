@@ -2,6 +2,7 @@ export { type Benchmark, type BenchmarkOptions, type BenchmarkOutcome } from './
 export { atLeast, atMost, type Check } from './check.ts'
 export { interleave, roundOrder } from './interleave.ts'
 export { installPeers, packageVersion, peersFolder } from './peers.ts'
+export { plimsollAddress, type PlimsollOptions, plimsollServe } from './plimsoll.ts'
 export { cpuSeconds, hasProc, type Memory, processTree, treeMemory } from './process-tree.ts'
 export { type Report, reportJson, reportOf, reportText, writeReport } from './report.ts'
 export {

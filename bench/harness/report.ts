@@ -62,7 +62,7 @@ export function reportText (report: Report): string {
 }
 
 function showCheck ({ name, value, unit, target, ok }: Check): string {
-  return `${ok ? 'ok    ' : 'MISSED'} ${name}: ${Number(value.toFixed(3))} ${unit} (target ${target})`
+  return `${ok ? 'ok    ' : 'MISSED'} ${name}: ${Number.isNaN(value) ? 'not measured' : `${Number(value.toFixed(3))} ${unit}`} (target ${target})`
 }
 
 function machine (): Record<string, string | number> {
