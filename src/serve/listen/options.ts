@@ -1,6 +1,7 @@
 import type { Clock } from '../../kernel/index.ts'
 import { SettingError, systemClock } from '../../kernel/index.ts'
 import type { ListenAddress } from './address.ts'
+import { checkTlsMaterial, type TlsMaterial } from './tls-files.ts'
 
 export interface ListenOptions {
   /** At least one. TLS, when on, is spoken at the TCP ones; a UNIX socket stays on this machine. */
@@ -23,15 +24,6 @@ export interface ListenOptions {
   readonly prepared?: boolean
   readonly limits?: ListenLimits
   readonly clock?: Clock
-}
-
-export interface TlsMaterial {
-  /** The private key, PEM, not encrypted. */
-  readonly key: string | Buffer
-  /** The certificate of that key and those between it and a root, PEM. */
-  readonly cert: string | Buffer
-  /** 48 bytes that all workers share, so that a session begun with one resumes with another. @default random */
-  readonly ticketKeys?: Buffer
 }
 
 /** What one client may take. 0 stands for no limit where a field says so. */
@@ -71,6 +63,7 @@ export function resolveListenOptions (options: ListenOptions): ResolvedListenOpt
   if (http2 && tls === undefined) {
     throw new SettingError('http2', 'off, or used with tls.key and tls.cert (HTTP/2 needs TLS)', http2)
   }
+  if (tls !== undefined) checkTlsMaterial(tls, { key: '(not shown)', cert: '(not shown)' })
   if (tls?.ticketKeys !== undefined) checkTicketKeys(tls.ticketKeys)
   return {
     addresses,

@@ -1,5 +1,6 @@
-import { chmod, lstat, unlink } from 'node:fs/promises'
+import { access, chmod, lstat, unlink } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { dirname } from 'node:path'
 import type { ListenAddress } from './address.ts'
 import { errnoOf, ListenError, listenErrorOf } from './errors.ts'
 import { parseSocketMode } from './options.ts'
@@ -12,7 +13,7 @@ const longestPath = process.platform === 'linux' ? 107 : 103
  * before binding; under node:cluster that is the primary, before it forks.
  *
  * @throws ListenError SOCKET_IN_USE when somebody answers there, SOCKET_PATH_TAKEN when it is no socket,
- *   SOCKET_PATH_TOO_LONG
+ *   SOCKET_PATH_TOO_LONG, SOCKET_DIRECTORY_MISSING
  */
 export async function prepareSocketPath (path: string): Promise<void> {
   const address: ListenAddress = { kind: 'unix', path }
@@ -22,6 +23,8 @@ export async function prepareSocketPath (path: string): Promise<void> {
     throw new ListenError('SOCKET_PATH_TOO_LONG', address, advice)
   }
   try {
+    // Asked here, since libuv reports a bind in a missing directory as EACCES.
+    await access(dirname(path))
     const found = await statOrNothing(path)
     if (found === undefined) return
     if (!found.isSocket()) {
