@@ -67,12 +67,21 @@ test('the packed package, installed in an empty project', async (t) => {
   for (const moduleResolution of ['nodenext', 'bundler']) {
     await t.test(`type-checks in a strict project with moduleResolution ${moduleResolution}`, async () => {
       await writeFile(join(folder, 'consumer.ts'), await consumer())
-      const checked = await run(join(root, 'node_modules/.bin/tsc'), [
-        ...['--module', moduleResolution === 'bundler' ? 'esnext' : 'nodenext'],
-        ...['--moduleResolution', moduleResolution],
-        ...['--strict', '--noEmit', '--skipLibCheck', 'false', '--resolveJsonModule', '--pretty', 'false'],
-        ...['--target', 'es2024', '--types', 'node', 'consumer.ts'],
-      ], { cwd: folder })
+      const compilerOptions = {
+        module: moduleResolution === 'bundler' ? 'esnext' : 'nodenext',
+        moduleResolution,
+        target: 'es2024',
+        types: ['node'],
+        strict: true,
+        noEmit: true,
+        skipLibCheck: false,
+      }
+      await writeFile(
+        join(folder, 'tsconfig.json'),
+        JSON.stringify({ compilerOptions, files: ['consumer.ts'] })
+      )
+      const tsc = join(root, 'node_modules/.bin/tsc')
+      const checked = await run(tsc, ['-p', '.', '--pretty', 'false'], { cwd: folder })
       // Declarations of other packages are not ours to judge.
       const ours = checked.stdout.split('\n').filter((line) =>
         /^(consumer\.ts|node_modules\/plimsoll\/)/.test(line)
