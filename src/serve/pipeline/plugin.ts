@@ -7,6 +7,7 @@ import type {
   RouteOptions,
 } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
+import { Readable } from 'node:stream'
 import { type Context, Problem, problemMediaType, runWithContext } from '../../kernel/index.ts'
 import { metricsFormat, type MetricsRegistry, renderMetrics } from '../../telemetry/index.ts'
 import { type PipelineOptions, resolvePipelineOptions, type RouteSettings } from './options.ts'
@@ -53,14 +54,12 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
 
   app.addHook('onRoute', function compile (route: RouteOptions) {
     route.config = { ...route.config, [planOf]: planRoute(route, recorder.durations) }
-    // A body is read in the socket's own async context, so that what follows it would lose ours.
-    if (readsBody(route)) route.preValidation = [enterContext, ...[route.preValidation ?? []].flat()]
   })
 
   // Stages arrive and identify. One hook for all, because each hook more costs every request.
   app.addHook('onRequest', function arrive (request, reply, done) {
     const plan = request.routeOptions.config[planOf] ?? unmatched
-    const context = new RequestContext(source, request, clock.now(), plan.criticality, plan.deadlineMs)
+    const context = new RequestContext(source, request, plan)
     request.context = context
     reply.header(requestIdHeader, request.id)
     if (logger !== undefined) request.log = reply.log = logger
@@ -70,7 +69,7 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
     if (caller !== undefined || (traceparent === undefined && tracer.decide())) {
       context.span = recorder.startSpan(tracer, request, plan, caller)
     }
-    recorder.begin(request, reply, context, plan)
+    recorder.begin(request, reply, context)
     runWithContext(context, done)
   })
 
@@ -88,14 +87,6 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
   })
 
   if (metricsPath !== undefined) serveMetrics(app, registry, metricsPath)
-}
-
-function readsBody ({ method }: RouteOptions): boolean {
-  return [method].flat().some((name) => !['GET', 'HEAD', 'OPTIONS', 'TRACE'].includes(name.toUpperCase()))
-}
-
-function enterContext (request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
-  runWithContext(request.context, done)
 }
 
 /** The last flag bit, read without parsing the rest; what is sampled is then parsed in full. */
@@ -122,7 +113,7 @@ function serveMetrics (app: FastifyInstance, registry: MetricsRegistry, path: st
   app.get(path, { schema: { hide: true } as object }, (request, reply) => {
     const { format, contentType } = metricsFormat(request.headers.accept)
     reply.header('content-type', contentType)
-    return reply.send(renderMetrics(registry.snapshot(), format))
+    return reply.send(Readable.from(renderMetrics(registry.snapshot(), format)))
   })
 }
 

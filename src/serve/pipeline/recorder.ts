@@ -47,10 +47,10 @@ export class Recorder {
     return this.#active
   }
 
-  begin (request: FastifyRequest, reply: FastifyReply, context: RequestContext, plan: RoutePlan): void {
+  begin (request: FastifyRequest, reply: FastifyReply, context: RequestContext): void {
     this.#active++
     // 'close' comes exactly once, after a finished response and after a broken connection alike.
-    reply.raw.once('close', () => this.#end(request, reply, context, plan))
+    reply.raw.on('close', () => this.#end(request, reply, context))
   }
 
   startSpan (
@@ -71,12 +71,15 @@ export class Recorder {
     return span
   }
 
-  #end (request: FastifyRequest, reply: FastifyReply, context: RequestContext, plan: RoutePlan): void {
+  #end (request: FastifyRequest, reply: FastifyReply, context: RequestContext): void {
     this.#active--
     const { method } = request
-    const status = reply.raw.writableFinished ? reply.raw.statusCode : clientClosedRequest
+    const { raw } = reply
+    // Handed over in full, to a connection that was still there to take it.
+    const answered = raw.writableFinished || (raw.writableEnded && !request.raw.socket.destroyed)
+    const status = answered ? raw.statusCode : clientClosedRequest
     const durationMs = this.#clock.now() - context.startedMs
-    const { span } = context
+    const { span, plan } = context
     plan.slot(method, status).record(durationMs / 1_000, span?.trace)
     if (span !== undefined) {
       span.set('http.response.status_code', status)
@@ -86,7 +89,6 @@ export class Recorder {
       this.#accessLog.write({
         method,
         route: plan.route,
-        path: request.url,
         status,
         durationMs,
         requestId: context.id,

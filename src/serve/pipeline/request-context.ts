@@ -10,6 +10,7 @@ import {
   type TraceContext,
 } from '../../kernel/index.ts'
 import type { Span } from '../../telemetry/index.ts'
+import type { RoutePlan } from './route-plan.ts'
 
 /** What all requests of an app share, so that one context is one small object. */
 export interface ContextSource {
@@ -23,35 +24,31 @@ export interface ContextSource {
  * deadline - is worked out when it is first asked for, and stays the same from then on.
  */
 export class RequestContext implements Context {
-  readonly criticality: Criticality
+  readonly plan: RoutePlan
   /** On the clock's `now()`, in milliseconds: when the request's headers had been read. */
   readonly startedMs: number
   /** Present when this request is being traced. */
   span: Span | undefined
   readonly #source: ContextSource
   readonly #request: FastifyRequest
-  readonly #deadlineMs: number
   #trace: TraceContext | undefined
   #tenant: string | undefined | null = null
   #deadline: Deadline | undefined
 
-  constructor (
-    source: ContextSource,
-    request: FastifyRequest,
-    startedMs: number,
-    criticality: Criticality,
-    deadlineMs: number
-  ) {
+  constructor (source: ContextSource, request: FastifyRequest, plan: RoutePlan) {
     this.#source = source
     this.#request = request
-    this.#deadlineMs = deadlineMs
-    this.startedMs = startedMs
-    this.criticality = criticality
+    this.plan = plan
+    this.startedMs = source.clock.now()
     this.span = undefined
   }
 
   get id (): string {
     return this.#request.id
+  }
+
+  get criticality (): Criticality {
+    return this.plan.criticality
   }
 
   /** The request's own span; without one, the caller's, or a new trace that nobody records. */
@@ -70,10 +67,9 @@ export class RequestContext implements Context {
   get deadline (): Deadline {
     if (this.#deadline === undefined) {
       const { clock } = this.#source
-      const leftMs = this.#deadlineMs - (clock.now() - this.startedMs)
-      this.#deadline = this.#deadlineMs === Number.POSITIVE_INFINITY ?
-        Deadline.none :
-        Deadline.in(leftMs, clock)
+      const { deadlineMs } = this.plan
+      const leftMs = deadlineMs - (clock.now() - this.startedMs)
+      this.#deadline = deadlineMs === Number.POSITIVE_INFINITY ? Deadline.none : Deadline.in(leftMs, clock)
     }
     return this.#deadline
   }
