@@ -7,6 +7,7 @@ export function address (): Kind<string> {
   return {
     placeholder: 'HOST:PORT|unix:PATH',
     list: false,
+    secret: false,
     fromText: (text) => text,
     read (data, setting) {
       if (typeof data === 'string' && parseAddress(data) !== undefined) return data

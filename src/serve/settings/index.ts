@@ -1,3 +1,4 @@
+export { type Address, parseAddress } from './address.ts'
 export { ConfigFileError, PlacedSettingError, SettingsError } from './errors.ts'
 export type { Environment } from './from-environment.ts'
 export { findConfigFile } from './from-file.ts'
@@ -13,7 +14,8 @@ export {
   resolveSettings,
   settingOf,
   showSetting,
+  withoutSecrets,
 } from './resolve.ts'
-export { type Config, defineConfig, type LogLevel, type SettingKey, type Settings } from './settings.ts'
+export { type Config, defineConfig, type SettingKey, type Settings } from './settings.ts'
 export { type SettingGroup, settingGroups, type SettingSpec } from './spec.ts'
 export { settingKeys, settingSpecs } from './specs.ts'

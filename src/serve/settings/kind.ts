@@ -8,6 +8,8 @@ export interface Kind<T> {
   readonly placeholder: string
   /** A flag may be repeated, and the value is a list. */
   readonly list: boolean
+  /** A value can hold a password, so it is shown only by `show`. */
+  readonly secret: boolean
   /** Text of a flag or an environment variable, as the data a config file would hold; unreadable text stays. */
   fromText(text: string): unknown
   /** @throws SettingError when the data breaks the rule */
@@ -16,7 +18,7 @@ export interface Kind<T> {
   show(value: T): string
 }
 
-const plain = { list: false, fromText: (text: string): unknown => text, show: String }
+const plain = { list: false, secret: false, fromText: (text: string): unknown => text, show: String }
 
 /** A length of time; numbers are milliseconds. */
 export function duration ({ above = -1 }: { above?: number } = {}): Kind<number> {
@@ -28,7 +30,7 @@ export function duration ({ above = -1 }: { above?: number } = {}): Kind<number>
       if (ms > above) return ms
       throw new SettingError(setting, `a duration above ${formatDuration(above)}`, data)
     },
-    show: formatDuration,
+    show: (ms) => ms === 0 ? '0s' : formatDuration(ms),
   }
 }
 
@@ -150,6 +152,7 @@ export function url (
   return {
     ...plain,
     placeholder: ['URL', ...words].join('|'),
+    secret: true,
     read (data, setting) {
       if (typeof data !== 'string') throw new SettingError(setting, rule, typeof data)
       if (words.includes(data)) return data
@@ -165,6 +168,7 @@ export function list (each: Kind<string>, { least = 0 }: { least?: number } = {}
   return {
     placeholder: each.placeholder,
     list: true,
+    secret: each.secret,
     fromText: (text) => text.split(',').map((part) => part.trim()).filter((part) => part !== ''),
     read (data, setting) {
       const parts: unknown = typeof data === 'string' ? [data] : data

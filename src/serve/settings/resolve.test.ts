@@ -6,7 +6,13 @@ import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { ConfigFileError, SettingsError } from './errors.ts'
 import { findConfigFile } from './from-file.ts'
-import { type ResolvedSettings, type ResolveOptions, resolveSettings, showSetting } from './resolve.ts'
+import {
+  type ResolvedSettings,
+  type ResolveOptions,
+  resolveSettings,
+  showSetting,
+  withoutSecrets,
+} from './resolve.ts'
 import { settingSpecs } from './specs.ts'
 
 test('without anything given every setting has its default, in milliseconds and bytes', async () => {
@@ -178,6 +184,8 @@ test('a password is never shown, neither in a value nor in the message about a w
     showSetting(settings, 'database.url'),
     'postgres://shop:***@db/shop?sslpassword=***&sslmode=require'
   )
+  assert.doesNotMatch(JSON.stringify(withoutSecrets(settings)), /s3cret/)
+  assert.deepEqual(withoutSecrets(settings).drain, settings.drain)
   const wrong = await refusal({ flags: { 'database-url': 'postgress://shop:s3cret@db/shop' } })
   const hopeless = await refusal({ flags: { 'database-url': 'shop:s3cret@db' } })
   for (const { message, errors } of [wrong, hopeless]) {

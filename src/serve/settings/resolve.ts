@@ -60,7 +60,7 @@ export async function resolveSettings (
     }
   }
   capIdle(accepted)
-  const settings = nest(accepted)
+  const settings = nest(({ key }) => accepted.get(key)?.value)
   errors.push(...brokenRules(settings, accepted, refused))
   if (errors.length > 0) throw new SettingsError(errors)
   return {
@@ -99,11 +99,11 @@ function capIdle (accepted: Map<SettingKey, Accepted>): void {
   accepted.set('drain.idle', { ...idle, value: Math.min(Number(idle.value), Number(grace.value)) })
 }
 
-function nest (accepted: ReadonlyMap<SettingKey, Accepted>): Settings {
+function nest (valueOf: (spec: SettingSpec) => unknown): Settings {
   const root: Record<string, unknown> = {}
-  for (const { key } of settingSpecs) {
-    const [section = key, name] = key.split('.')
-    const value = accepted.get(key)?.value
+  for (const spec of settingSpecs) {
+    const [section = spec.key, name] = spec.key.split('.')
+    const value = valueOf(spec)
     if (name === undefined) root[section] = value
     else root[section] = { ...(root[section] as object | undefined), [name]: value }
   }
@@ -147,4 +147,12 @@ export function showSetting (settings: Settings, key: SettingKey): string {
   const value = settingOf(settings, key)
   const spec = findSpec(key)
   return value === undefined || spec === undefined ? '' : spec.kind.show(value as never)
+}
+
+/** The same settings, passwords hidden: fit to be shown. */
+export function withoutSecrets (settings: Settings): Settings {
+  return nest(({ key, kind }) => {
+    const value = settingOf(settings, key)
+    return kind.secret && value !== undefined ? showSetting(settings, key) : value
+  })
 }

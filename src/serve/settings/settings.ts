@@ -1,7 +1,5 @@
 import type { Bytes, Duration } from '../../kernel/index.ts'
-
-/** How much a worker writes to its log, from most to least. */
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
+import type { LogLevel } from '../../telemetry/index.ts'
 
 /** Every setting with its type, as a person writes it; {@link Config} and {@link Settings} derive from it. */
 interface SettingTypes {
@@ -86,7 +84,7 @@ interface SettingTypes {
   readonly log: {
     /** The least severe level that is written. */
     readonly level: LogLevel
-    /** `json`, `pretty` for people, or `auto`: pretty in `dev` on a terminal. */
+    /** `json`, `pretty` for people, or `auto`: pretty on a terminal. */
     readonly format: 'auto' | 'json' | 'pretty'
   }
   readonly accessLog: {

@@ -230,7 +230,7 @@ export const settingSpecs: readonly SettingSpec[] = [
     kind: choice('auto', 'json', 'pretty'),
     group: signals,
     default: 'auto',
-    help: 'JSON lines, or pretty for people; auto is pretty in dev on a terminal, else JSON.',
+    help: 'JSON lines, or pretty for people; auto is pretty on a terminal.',
   }),
   spec('accessLog.slow', {
     kind: duration(),

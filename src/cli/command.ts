@@ -1,0 +1,43 @@
+import type { Mode } from '../serve/settings/index.ts'
+import type { Arguments } from './arguments.ts'
+import type { Surroundings } from './surroundings.ts'
+
+/** One command of `plimsoll`: what help says about it, and what it does. */
+export interface Command {
+  readonly name: string
+  /** What it does, in one line. */
+  readonly summary: string
+  /** What comes after the name, e.g. `MODULE`; empty for nothing. */
+  readonly operand: string
+  /** Further sentences for its own help. */
+  readonly details: readonly string[]
+  /** Command lines to copy, each with what it does. */
+  readonly examples: readonly (readonly [line: string, what: string])[]
+  /** Flags beside the settings and those that every command has. */
+  readonly flags: readonly CommandFlag[]
+  /** Which defaults its help shows. */
+  readonly mode: Mode
+  /** @returns the exit code */
+  run(given: Arguments, surroundings: Surroundings): Promise<number>
+}
+
+/** A flag that is no setting. */
+export interface CommandFlag {
+  /** With its dashes. */
+  readonly flag: string
+  /** Stands for the value; empty for a flag without one. */
+  readonly placeholder: string
+  readonly help: string
+}
+
+/** Flags that every command has. */
+export const commonFlags: readonly CommandFlag[] = [
+  {
+    flag: '--config',
+    placeholder: 'FILE',
+    help: 'Config file; plimsoll.config.ts (or .mts, .js, .mjs) if there.',
+  },
+  { flag: '--json', placeholder: '', help: 'Output for machines: JSON, never coloured.' },
+  { flag: '--verbose', placeholder: '', help: 'Shows causes and stacks of errors.' },
+  { flag: '--help', placeholder: '', help: 'Shows this help.' },
+]
