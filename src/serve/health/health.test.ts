@@ -139,6 +139,7 @@ test('a result is kept for its time to live, and not longer', async () => {
   let runs = 0
   health.addCheck({ name: 'postgres', run: () => void (runs += 1) })
   await health.ready()
+  assert.equal(clock.pending(), 0, 'the timeout of a check that ended is still set')
   clock.advance(999)
   await health.ready()
   assert.equal(runs, 1)
@@ -190,7 +191,7 @@ test('a check that hangs is not started again while it still runs, and is once i
   assert.equal(check.started(), 2)
 })
 
-test('a dependency that hangs does not keep the others from answering, and no timer stays behind', async () => {
+test('a dependency that hangs does not keep the others from answering', async () => {
   const clock = manualClock()
   const health = startedHealth({ clock, timeoutMs: 2_000 })
   health.addCheck({ name: 'postgres', run: () => new Promise(() => {}) })
@@ -201,7 +202,6 @@ test('a dependency that hangs does not keep the others from answering, and no ti
   const { checks } = await answer
   assert.equal(checks['postgres']?.status, 'fail')
   assert.equal(checks['redis']?.status, 'pass')
-  assert.equal(clock.pending(), 0)
 })
 
 test('changes are told once each, with the error that a probe never shows', async () => {

@@ -1,0 +1,3 @@
+export { type Admin, type AdminAddress, type AdminOptions, openAdmin } from './admin.ts'
+export { AdminListenError } from './errors.ts'
+export { type MetricsAnswer } from './handler.ts'
