@@ -1,0 +1,3 @@
+export function never (): void {}
+
+process.exit(9)
