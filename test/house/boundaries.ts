@@ -90,11 +90,10 @@ function circles (arrows: readonly Arrow[]): readonly string[] {
 }
 
 function facelessFolders (files: readonly string[]): readonly string[] {
-  const all = new Set(files)
-  return [...new Set(files.map((file) => dirname(file)))]
-    // The command line is a program: nobody imports it, so it needs no face.
-    .filter((folder) => wingOf(`${folder}/`) !== 'cli' && !all.has(`${folder}/index.ts`))
-    .map((folder) => `${folder}: has no face (index.ts)`)
+  return [...Map.groupBy(files, (file) => dirname(file))]
+    // A folder with a main is a program: it is started, not imported, so it needs no face.
+    .filter(([, inside]) => !inside.some((file) => /[/-](?:index|main)\.ts$/.test(file)))
+    .map(([folder]) => `${folder}: has no face (index.ts)`)
 }
 
 function layoutOf (file: string, tree: Tree): readonly string[] {
@@ -108,9 +107,6 @@ function layoutOf (file: string, tree: Tree): readonly string[] {
   if (folder !== undefined && !Object.hasOwn(serveFolders, folder)) {
     found.push(`serve/${folder} has no place in the order inside serve`)
   }
-  // The command line is a program: nobody imports it, so it needs no face.
-  if (wing !== 'cli' && !tree.has(`${dirname(file)}/index.ts`))
-    found.push('its folder has no face (index.ts)')
   if (name === 'index.ts' && !isNamesOnly(tree.get(file) ?? '')) {
     found.push('a face holds names only: export ... from')
   }
@@ -120,11 +116,13 @@ function layoutOf (file: string, tree: Tree): readonly string[] {
 function ambientUses (file: string, source: string): readonly string[] {
   if (Object.hasOwn(ambientAllowed, file)) return []
   const tokens = tokensOf(source)
-  return tokens.flatMap((token, at) => {
+  const timers = importsOf(source).filter(({ specifier }) => /^(?:node:)?timers(?:\/|$)/.test(specifier))
+    .map(({ specifier, line }) => `${file}:${line}: ${specifier} outside the kernel's ports; take a Clock`)
+  return timers.concat(tokens.flatMap((token, at) => {
     const use = ambient.find((words) => words.every((word, index) => tokens[at + index]?.text === word))
     if (use === undefined || token.kind !== 'word' || isNotTheGlobal(tokens, at)) return []
     return [`${file}:${token.line}: ${use.join('')} outside the kernel's ports; take a Clock or a Random`]
-  })
+  }))
 }
 
 /** A method of the same name, its declaration, or a type query. */
