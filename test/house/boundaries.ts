@@ -116,13 +116,11 @@ function layoutOf (file: string, tree: Tree): readonly string[] {
 function ambientUses (file: string, source: string): readonly string[] {
   if (Object.hasOwn(ambientAllowed, file)) return []
   const tokens = tokensOf(source)
-  const timers = importsOf(source).filter(({ specifier }) => /^(?:node:)?timers(?:\/|$)/.test(specifier))
-    .map(({ specifier, line }) => `${file}:${line}: ${specifier} outside the kernel's ports; take a Clock`)
-  return timers.concat(tokens.flatMap((token, at) => {
+  return tokens.flatMap((token, at) => {
     const use = ambient.find((words) => words.every((word, index) => tokens[at + index]?.text === word))
     if (use === undefined || token.kind !== 'word' || isNotTheGlobal(tokens, at)) return []
     return [`${file}:${token.line}: ${use.join('')} outside the kernel's ports; take a Clock or a Random`]
-  }))
+  })
 }
 
 /** A method of the same name, its declaration, or a type query. */
