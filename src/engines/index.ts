@@ -6,4 +6,18 @@ export {
 } from './embedded/index.ts'
 export { type Engine } from './engine.ts'
 export { EngineClosedError, EngineMissingError, EngineUnavailableError } from './errors.ts'
+export {
+  ipcChannel,
+  type IpcPeer,
+  type LocalChannel,
+  type LocalClient,
+  localEngine,
+  type LocalEngineOptions,
+  type LocalServer,
+  type LocalServerOptions,
+  type LocalValue,
+  LocalValueError,
+  serveLocalEngine,
+  type SetOptions,
+} from './local/index.ts'
 export { postgresEngine, type PostgresEngineOptions, quoteIdentifier } from './postgres/index.ts'

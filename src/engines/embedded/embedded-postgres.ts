@@ -31,7 +31,8 @@ export interface EmbeddedServer {
   readonly url: string
 }
 
-interface Running extends EmbeddedServer {
+interface Running {
+  readonly server: EmbeddedServer
   readonly place: Place
   readonly pid: number
   readonly presence: Presence
@@ -56,8 +57,8 @@ export function embeddedPostgres (options: EmbeddedPostgresOptions): Engine<Embe
     const native = await findBinaries()
     const place = await findPlace(directory, native, log)
     await ensureCluster(place, onProgress)
-    const entered = await enterServer({ place, settings, clock, log, onProgress })
-    return { ...entered, place }
+    const { url, pid, presence } = await enterServer({ place, settings, clock, log, onProgress })
+    return { server: { url }, place, pid, presence }
   }
 
   async function leave ({ presence, place, pid }: Running): Promise<void> {
@@ -75,8 +76,7 @@ export function embeddedPostgres (options: EmbeddedPostgresOptions): Engine<Embe
     const running = server.opened
     // The server was stopped or killed under us: start it again rather than hand out a dead address.
     if (running?.presence.lost === true) server.forget(running)
-    const { url } = await server.get()
-    return { url }
+    return (await server.get()).server
   }
 
   async function check (signal: AbortSignal): Promise<void> {

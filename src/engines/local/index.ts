@@ -1,0 +1,6 @@
+export { LocalValueError } from './errors.ts'
+export { ipcChannel, type IpcPeer } from './ipc-channel.ts'
+export { type LocalChannel } from './local-channel.ts'
+export { type LocalClient, type LocalValue, type SetOptions } from './local-client.ts'
+export { localEngine, type LocalEngineOptions } from './local-engine.ts'
+export { type LocalServer, type LocalServerOptions, serveLocalEngine } from './serve-local-engine.ts'

@@ -1,0 +1,14 @@
+import { setTimeout as wait } from 'node:timers/promises'
+
+/** Asks every few milliseconds until it is so. For real processes, which have no clock of ours. */
+export async function waitUntil (
+  what: string,
+  isSo: () => boolean | Promise<boolean>,
+  limitMs = 15_000
+): Promise<void> {
+  const signal = AbortSignal.timeout(limitMs)
+  while (!(await isSo())) {
+    if (signal.aborted) throw new Error(`not so after ${limitMs} ms: ${what}`)
+    await wait(5)
+  }
+}
