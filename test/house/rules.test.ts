@@ -161,6 +161,11 @@ const breaks: readonly (readonly [claim: string, files: Record<string, string>, 
   ],
   ['setTimeout is too', { 'src/data/read.ts': 'setTimeout(() => {}, 5)' }, /setTimeout outside/],
   [
+    'another name for setTimeout is no way around',
+    { 'src/data/read.ts': `import { setTimeout as wait } from 'node:timers/promises'` },
+    /setTimeout outside/,
+  ],
+  [
     'globalThis.setTimeout is the same',
     { 'src/data/read.ts': 'globalThis.setTimeout(f)' },
     /setTimeout outside/,
