@@ -77,14 +77,9 @@ function showError (error: unknown): string {
   return text.split('\n').map((line) => `    ${visible(line.trimStart())}\n`).join('')
 }
 
+/** DEL and the C1 characters are among them: some terminals obey those too. */
 function visible (text: string): string {
-  return text.replace(
-    /\p{Cc}/gu,
-    (character) => JSON.stringify(character).slice(1, -1).replace(/\p{Cc}/u, hexEscape)
-  )
-}
-
-/** For the few that JSON lets through: DEL and the C1 characters, which some terminals obey. */
-function hexEscape (character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return text.replace(/\p{Cc}/gu, (character) => {
+    return character === '\n' ? '\\n' : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
 }

@@ -85,7 +85,7 @@ test('totals are the sum of all that was recorded, in any order of update, retir
         sum.hits += next.amount
         sum[next.amount % 2 === 0 ? 'short' : 'long']++
       } else if (next.do === 'late') {
-        for (const [name, snapshot] of sent) merger.update(name, snapshot)
+        for (const [name, snapshot] of sent.toReversed()) merger.update(name, snapshot)
       } else {
         send(next.worker)
         if (next.do === 'retire') merger.retire(next.worker)

@@ -23,6 +23,7 @@ const cases: readonly (readonly [string, string | undefined, 'prometheus' | 'ope
   ['plain text liked better', 'application/openmetrics-text;q=0.4, text/plain;q=0.5', 'prometheus'],
   ['both liked equally', 'text/plain, application/openmetrics-text', 'openmetrics'],
   ['OpenMetrics refused', 'application/openmetrics-text;q=0, */*', 'prometheus'],
+  ['OpenMetrics refused and nothing else named', 'application/openmetrics-text;q=0', 'prometheus'],
   ['a version to come', 'application/openmetrics-text;version=2.0.0', 'prometheus'],
   ['capitals, spaces and quotes', 'Application/OpenMetrics-Text ; Version="1.0.0" ; Q=0.9', 'openmetrics'],
   ['a quality that is none', 'application/openmetrics-text;q=high, text/plain;q=0.1', 'prometheus'],

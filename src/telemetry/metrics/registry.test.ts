@@ -22,13 +22,17 @@ test('label values that look alike when joined are different series', () => {
   assert.notEqual(family.slot({ a: 'x","y', b: 'z' }), family.slot({ a: 'x', b: 'y","z' }))
 })
 
-test('slots made early still count after the family has grown over many pages', () => {
+test('slots made early keep what they counted, and still count, after the family has grown over many pages', () => {
   const registry = new MetricsRegistry()
   const family = registry.counter({ name: 'hits_total', help: 'Hits.', labels: ['n'] })
-  const slots = Array.from({ length: 1_500 }, (_, n) => family.slot({ n: String(n) }))
+  const slots = Array.from({ length: 1_500 }, (_, n) => {
+    const slot = family.slot({ n: String(n) })
+    slot.add()
+    return slot
+  })
   slots.forEach((slot, n) => slot.add(n + 1))
   const { values, labelValues } = familyOf(registry.snapshot(), 'hits_total')
-  assert.deepEqual([...values], slots.map((_, n) => n + 1))
+  assert.deepEqual([...values], slots.map((_, n) => n + 2))
   assert.deepEqual(labelValues, slots.map((_, n) => String(n)))
 })
 

@@ -196,6 +196,18 @@ test('one batch is under way at a time; full ones follow at once, the rest after
   assert.deepEqual(exporter.batches.map(({ size }) => size), [2, 2, 1])
 })
 
+test('a batch that fills while one is under way waits for it', async () => {
+  const { tracer, exporter, clock } = held({ batchSize: 2 })
+  for (const expected of [1, 1]) {
+    for (let n = 0; n < 2; n++) end(tracer)
+    clock.advance(0)
+    await settle()
+    assert.equal(exporter.batches.length, expected)
+  }
+  await exporter.answer()
+  assert.equal(exporter.batches.length, 2)
+})
+
 test('while the collector is slow 2,048 spans wait, and further ones are dropped and counted', async () => {
   const { tracer, exporter, clock } = held()
   end(tracer)
@@ -233,8 +245,7 @@ test('a failed batch is dropped and counted; of a partly refused one only what w
 })
 
 test('closing sends what waits, closes the exporter once, and drops what ends later', async () => {
-  const exporter = new HeldExporter()
-  const tracer = new Tracer({ exporter, clock: manualClock() })
+  const { tracer, exporter, clock } = held()
   end(tracer)
   const closed = Promise.all([tracer.close(), tracer.close()])
   await settle()
@@ -242,6 +253,7 @@ test('closing sends what waits, closes the exporter once, and drops what ends la
   await closed
   end(tracer)
   assert.deepEqual([exporter.batches.length, exporter.closed, tracer.dropped], [1, 1, 1])
+  assert.equal(clock.pending(), 0)
 })
 
 test('closing waits no longer than its bound for a collector that does not answer, and leaves no timer', async () => {
