@@ -21,3 +21,4 @@ export {
   type SetOptions,
 } from './local/index.ts'
 export { postgresEngine, type PostgresEngineOptions, quoteIdentifier } from './postgres/index.ts'
+export { redisEngine, type RedisEngineOptions } from './redis/index.ts'
