@@ -14,12 +14,12 @@ export function fleetHealth (fleet: () => Fleet | undefined): HealthSource {
       fleet()?.isBooted === true ? passing(fleet()) : failing('starting', 'the service is still starting'),
     ready () {
       const now = fleet()
-      if (now === undefined || stateOf(now) === 'starting')
-        return failing('starting', 'the service is still starting')
-      if (stateOf(now) === 'draining') return failing('draining', 'the service is draining')
-      const ready = now.workers.filter(({ state }) => state === 'ready')
-      if (ready.length === 0) return failing('ready', 'no worker is ready')
-      return best(ready)
+      if (now?.isStopping === true) return failing('draining', 'the service is draining')
+      const ready = now?.workers.filter(({ state }) => state === 'ready') ?? []
+      if (ready.length > 0) return best(ready)
+      return now?.isBooted === true ?
+        failing('ready', 'no worker is ready') :
+        failing('starting', 'the service is still starting')
     },
   }
 }

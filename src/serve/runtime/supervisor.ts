@@ -11,6 +11,7 @@ import { FleetMetrics } from './fleet-metrics.ts'
 import { BootFailedError, Fleet, type WorkerHost } from './fleet/index.ts'
 import { grantedCores } from './granted-cores.ts'
 import { HeldSockets } from './held-sockets.ts'
+import { LocalState } from './local-state.ts'
 import { reportFailure } from './protocol.ts'
 import { ServiceSockets } from './service-sockets.ts'
 import { onSignals } from './signals.ts'
@@ -51,6 +52,7 @@ class Supervisor {
   readonly #options: Required<SupervisorOptions>
   readonly #metrics: FleetMetrics
   readonly #sockets: ServiceSockets
+  readonly #local: LocalState
   readonly #exit: PromiseWithResolvers<number> = Promise.withResolvers()
   #fleet: Fleet | undefined
   #admin: Admin | undefined
@@ -63,6 +65,7 @@ class Supervisor {
     const { workerMain = new URL('./worker/worker-main.ts', import.meta.url) } = options
     this.#options = { ...options, watch, clock, random, workerMain: builtOf(workerMain) }
     this.#metrics = new FleetMetrics(() => this.#fleet, clock)
+    this.#local = new LocalState(clock)
     this.#sockets = new ServiceSockets(new HeldSockets())
   }
 
@@ -120,8 +123,14 @@ class Supervisor {
         clock,
         random,
         report: (event) => this.#report(event),
-        onMessage: (worker, message) => this.#metrics.heard(worker, message),
-        onGone: (worker) => this.#metrics.gone(worker),
+        onMessage: (worker, message) => {
+          if (message.plimsoll === 'local') this.#local.heard(worker.id, message.message)
+          else this.#metrics.heard(worker, message)
+        },
+        onGone: (worker) => {
+          this.#local.gone(worker.id)
+          this.#metrics.gone(worker)
+        },
         onGiveUp: () => void this.#stop('workers keep crashing', exitCodes.failed),
       }, { settings, size })
       await this.#openAdmin(settings)
@@ -137,7 +146,13 @@ class Supervisor {
   #host (settings: Settings, keys: TicketKeys): WorkerHost {
     const { workerMain, clock } = this.#options
     const host = clusterHost({ workerMain, acceptMode: settings.acceptMode, clock })
-    return { fork: (order, ears) => host.fork({ ...order, ticketKeys: keys.current }, ears) }
+    return {
+      fork: (order, ears) => {
+        const process = host.fork({ ...order, ticketKeys: keys.current }, ears)
+        this.#local.attach(order.worker, (message) => process.send({ plimsoll: 'local', message }))
+        return process
+      },
+    }
   }
 
   async #openAdmin ({ admin }: Settings): Promise<void> {

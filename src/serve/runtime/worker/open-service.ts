@@ -1,0 +1,139 @@
+import { readFile } from 'node:fs/promises'
+import { enableCompileCache, flushCompileCache } from 'node:module'
+import { join } from 'node:path'
+import { localEngine } from '../../../engines/index.ts'
+import { Lifecycle } from '../../../kernel/index.ts'
+import { accessLog, createLogger, MetricsRegistry, processMetrics } from '../../../telemetry/index.ts'
+import { Health } from '../../health/index.ts'
+import { formatListenAddress, type Listener, openListener, type TlsMaterial } from '../../listen/index.ts'
+import { buildApp, loadService, type ServiceEnvironment } from '../../service/index.ts'
+import { parseAddress, type Settings } from '../../settings/index.ts'
+import type { BootOrder } from '../protocol.ts'
+import { openTracer } from './open-tracer.ts'
+import { requestLoad } from './request-load.ts'
+import type { Served, ServeHooks } from './served.ts'
+
+/** Boots a Plimsoll service in this process, up to and including listening. */
+export async function openService (order: BootOrder, hooks: ServeHooks): Promise<Served> {
+  const { settings, module, worker } = order
+  enableCompileCache(join(settings.stateDirectory, 'compile-cache'))
+  hooks.onProgress('loading the service')
+  const service = await loadService(new URL(module))
+
+  const { name, version } = service
+  const registry = new MetricsRegistry()
+  const logger = createLogger({
+    ...settings.log,
+    format: logFormat(settings, order.mode),
+    name,
+    bindings: { worker },
+  })
+  hooks.onFatal((error) => logger.fatal({ err: error }, 'uncaught error: this worker ends'))
+  const health = new Health({
+    onChange: (change) => logger.warn(change, 'a dependency has changed its state'),
+  })
+  const lifecycle = new Lifecycle()
+  const tracer = openTracer(settings.trace, { name, version })
+  await lifecycle.start({ name: 'tracer', close: () => tracer.close() })
+  await lifecycle.start({ name: 'process metrics', close: processMetrics(registry) })
+  const local = localEngine({ channel: { ...hooks.local, close: () => {} } })
+  await lifecycle.start({ name: 'local engine', close: () => local.close() })
+
+  const listener = openListener(await listenOptions(order))
+  const environment: ServiceEnvironment = {
+    settings,
+    telemetry: {
+      registry,
+      tracer,
+      logger,
+      accessLog: accessLog({
+        logger,
+        slowMs: settings.accessLog.slow,
+        sampleRatio: settings.accessLog.sample,
+      }),
+    },
+    health,
+    listener,
+    local: await local.connect(),
+    lifecycle,
+    onProgress: hooks.onProgress,
+  }
+  try {
+    await buildApp(service, environment)
+    const bound = await listener.listen()
+    health.started()
+    // By the end of the process, when Node would do it, a killed worker has lost it.
+    setImmediate(flushCompileCache)
+    return served({ settings, bound: bound.map(formatListenAddress), listener, lifecycle, environment })
+  } catch (error) {
+    await lifecycle.close()
+    throw error
+  }
+}
+
+function served ({ settings, bound, listener, lifecycle, environment: { health, telemetry } }: {
+  readonly settings: Settings
+  readonly bound: readonly string[]
+  readonly listener: Listener
+  readonly lifecycle: Lifecycle
+  readonly environment: ServiceEnvironment
+}): Served {
+  const { registry } = telemetry
+  return {
+    addresses: bound,
+    load: () => requestLoad(registry.snapshot()),
+    health: () => health.ready(),
+    snapshot: () => registry.snapshot(),
+    announceDrain: () => health.drain(),
+    async drain () {
+      const { grace: graceMs, idle: idleMs } = settings.drain
+      const { cut } = await listener.drain({ graceMs, idleMs })
+      await lifecycle.close()
+      return cut
+    },
+    setTicketKeys: (keys) => listener.setTicketKeys(Buffer.from(keys)),
+  }
+}
+
+async function listenOptions (
+  { settings, ticketKeys }: BootOrder
+): Promise<Parameters<typeof openListener>[0]> {
+  const { listen, backlog, socketMode, http2, limits } = settings
+  const tls = await tlsMaterial(settings, ticketKeys)
+  return {
+    // Settings have been checked: what is no address does not come here.
+    addresses: listen.flatMap((text) => parseAddress(text) ?? []),
+    backlog,
+    socketMode,
+    // The supervisor makes the paths of UNIX sockets ready, once for all workers.
+    prepared: true,
+    http2,
+    ...(tls === undefined ? {} : { tls }),
+    limits: {
+      headerSize: limits.headerSize,
+      headersTimeoutMs: limits.headersTimeout,
+      requestTimeoutMs: limits.requestTimeout,
+      keepAliveTimeoutMs: limits.keepAliveTimeout,
+      requestsPerConnection: limits.requestsPerConnection,
+      connections: limits.connections,
+    },
+  }
+}
+
+/** Read anew by each generation: a reload brings a renewed certificate into use. */
+async function tlsMaterial (
+  { tls: { key, cert } }: Settings,
+  ticketKeys: Uint8Array | undefined
+): Promise<TlsMaterial | undefined> {
+  if (key === undefined || cert === undefined) return undefined
+  return {
+    key: await readFile(key),
+    cert: await readFile(cert),
+    ...(ticketKeys === undefined ? {} : { ticketKeys: Buffer.from(ticketKeys) }),
+  }
+}
+
+/** `auto` is for people who develop: what is served is read by machines, also on a terminal. */
+function logFormat ({ log: { format } }: Settings, mode: BootOrder['mode']): Settings['log']['format'] {
+  return format === 'auto' && mode === 'serve' ? 'json' : format
+}
