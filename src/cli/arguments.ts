@@ -61,12 +61,11 @@ function take (
   settings: Record<string, string | boolean | string[]>
 ): void {
   const flag = `--${token.name}`
-  const mine = own.find((each) => each.flag === flag || shortOf(each.flag) === token.rawName)
-  const spec = settingSpecs.find((each) => each.flag === flag || negated(each.flag) === flag)
+  const isNegated = token.rawName === `--no-${token.name}`
+  const mine = isNegated ? undefined : own.find((each) => each.flag === flag)
+  const spec = settingSpecs.find((each) => each.flag === flag)
   const placeholder = mine?.placeholder ?? spec?.kind.placeholder
-  if (placeholder === undefined) throw unknown(token.rawName, command, own)
-  const isNegated = spec !== undefined && spec.flag !== flag
-  if (isNegated && placeholder !== '') throw unknown(token.rawName, command, own)
+  if (placeholder === undefined || (isNegated && placeholder !== '')) throw unknown(token.rawName, command, own)
   const value = placeholder === '' ? withoutValue(token, command) : withValue(token, placeholder, command)
   if (mine !== undefined) options[mine.flag.slice(2)] = value
   else if (spec?.kind.list === true)
@@ -115,10 +114,6 @@ function optionOfSetting (
 
 function shortOf (flag: string): string | undefined {
   return flag === '--help' ? '-h' : undefined
-}
-
-function negated (flag: string): string {
-  return `--no-${flag.slice(2)}`
 }
 
 function helpOf ({ name }: Command): string {
