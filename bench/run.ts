@@ -3,8 +3,11 @@ import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { floor } from './floor/floor.ts'
 import { type Benchmark, findTool, pinning, reportJson, reportOf, reportText, writeReport } from './harness/index.ts'
+import { idle } from './idle/idle.ts'
+import { reload } from './reload/reload.ts'
+import { start } from './start/start.ts'
 
-const benchmarks: readonly Benchmark[] = [floor]
+const benchmarks: readonly Benchmark[] = [floor, reload, idle, start]
 
 const usage = `npm run bench -- NAME [--json] [--quick] [--gate]
 
