@@ -13,9 +13,9 @@ select
     (array['lamp', 'box', 'stand', 'cable', 'case', 'clamp', 'tray'])[1 + n % 7], n),
   rpad(format('Product %s is made to be used every day. ', n), 300,
     'It ships within two days, comes with a warranty of two years, and can be sent back within thirty days. '),
-  100 + (n * 7919) % 50000,
+  100 + (n::bigint * 7919) % 50000,
   'EUR',
-  10 + (n * 104729) % 990,
+  10 + (n::bigint * 104729) % 990,
   1 + n % 50,
   timestamptz '2026-01-01 00:00:00+00' + make_interval(mins => n)
 from generate_series(1, 100000) as n;

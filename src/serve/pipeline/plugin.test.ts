@@ -1,11 +1,18 @@
+import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { setImmediate } from 'node:timers/promises'
 import { test } from 'node:test'
-import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
-import { currentContext, manualClock, type ManualClock, Problem, seededRandom } from '../../kernel/index.ts'
-import { accessLog, createLogger, memoryExporter, MetricsRegistry, renderMetrics, Tracer } from '../../telemetry/index.ts'
+import { setImmediate } from 'node:timers/promises'
+import { currentContext, type ManualClock, manualClock, Problem, seededRandom } from '../../kernel/index.ts'
+import {
+  accessLog,
+  createLogger,
+  memoryExporter,
+  MetricsRegistry,
+  renderMetrics,
+  Tracer,
+} from '../../telemetry/index.ts'
 import type { PipelineOptions } from './options.ts'
 import { plimsoll } from './plugin.ts'
 
@@ -18,7 +25,10 @@ interface Setup {
   readonly registry: MetricsRegistry
 }
 
-async function setup (options: PipelineOptions = {}, routes?: (app: FastifyInstance) => void): Promise<Setup> {
+async function setup (
+  options: PipelineOptions = {},
+  routes?: (app: FastifyInstance) => void
+): Promise<Setup> {
   const clock = manualClock()
   const registry = new MetricsRegistry({ clock })
   const app = Fastify()
@@ -41,7 +51,7 @@ const countOf = (method: string, route: string, status: number): string =>
   'http_server_request_duration_seconds_count' +
   `{http_request_method="${method}",http_route="${route}",http_response_status_code="${status}"}`
 
-test('every answer carries the request id: the caller\'s when it is fit to log, else a new one', async () => {
+test("every answer carries the request id: the caller's when it is fit to log, else a new one", async () => {
   const { app } = await setup()
   const given = await app.inject({ url: '/things/1', headers: { 'x-request-id': 'order-42' } })
   assert.equal(given.headers['x-request-id'], 'order-42')
@@ -51,7 +61,7 @@ test('every answer carries the request id: the caller\'s when it is fit to log, 
   }
 })
 
-test('a request is counted under its route\'s pattern, method and status, with its duration', async () => {
+test("a request is counted under its route's pattern, method and status, with its duration", async () => {
   const { app, clock, registry } = await setup({}, (app) => {
     app.get('/slow', async () => {
       clockOfTest.advance(250)
@@ -87,7 +97,12 @@ test('the context has id, trace, criticality and deadline, in handlers with and 
   const look = async (): Promise<object> => {
     await setImmediate()
     const context = currentContext()
-    seen.push([context?.trace.traceId, context?.criticality, context?.deadline.remainingMs(), context?.tenant])
+    seen.push([
+      context?.trace.traceId,
+      context?.criticality,
+      context?.deadline.remainingMs(),
+      context?.tenant,
+    ])
     return {}
   }
   const config = { criticality: 'critical', deadline: '300ms' } as const
@@ -116,7 +131,10 @@ test('a caller that samples gets a server span under its own; one that does not 
   const { app } = await setup({ tracer })
   await app.inject({ url: '/things/1', headers: { traceparent: `00-${traceId}-${spanId}-01` } })
   await app.inject({ url: '/things/1', headers: { traceparent: `00-${traceId}-${spanId}-00` } })
-  await app.inject({ url: '/things/1', headers: { traceparent: 'nonsense that is long enough to look like one -------------1' } })
+  await app.inject({
+    url: '/things/1',
+    headers: { traceparent: 'nonsense that is long enough to look like one -------------1' },
+  })
   await tracer.close()
   assert.equal(exporter.spans.length, 1)
   const [span] = exporter.spans
@@ -126,7 +144,7 @@ test('a caller that samples gets a server span under its own; one that does not 
   assert.notEqual(span?.trace.spanId, spanId)
 })
 
-test('a trace that starts here is sampled by the tracer\'s ratio', async () => {
+test("a trace that starts here is sampled by the tracer's ratio", async () => {
   const exporter = memoryExporter()
   const tracer = new Tracer({ exporter, sampleRatio: 1 })
   const { app } = await setup({ tracer })
@@ -175,7 +193,11 @@ test('every failure is a problem document with code, request id and trace id, an
     assert.doesNotMatch(answer.body, /hunter2|db\.internal|secret|\.ts:/)
   }
   assert.equal(cases[1]?.[0].json().left, 3)
-  assert.deepEqual(cases[3]?.[0].json().issues, [{ in: 'body', path: '/quantity', message: 'must be integer' }])
+  assert.deepEqual(cases[3]?.[0].json().issues, [{
+    in: 'body',
+    path: '/quantity',
+    message: 'must be integer',
+  }])
   assert.equal(cases[3]?.[0].json().trace_id, traceId)
 })
 
@@ -221,7 +243,7 @@ test('the access log holds errors and slow requests, with the ids that lead to t
   assert.match(String(lines[0]?.['trace_id']), /^[\da-f]{32}$/)
 })
 
-test('with a logger of ours, what a handler logs carries the request\'s ids', async () => {
+test("with a logger of ours, what a handler logs carries the request's ids", async () => {
   const lines: Record<string, unknown>[] = []
   const logger = createLogger({ destination: { write: (line: string) => void lines.push(JSON.parse(line)) } })
   const { app } = await setup({ logger }, (app) => {
@@ -231,8 +253,15 @@ test('with a logger of ours, what a handler logs carries the request\'s ids', as
       return {}
     })
   })
-  await app.inject({ url: '/log', headers: { 'traceparent': `00-${traceId}-${spanId}-00`, 'x-request-id': 'r-1' } })
-  assert.deepEqual([lines[0]?.['msg'], lines[0]?.['trace_id'], lines[0]?.['request_id']], ['here', traceId, 'r-1'])
+  await app.inject({
+    url: '/log',
+    headers: { 'traceparent': `00-${traceId}-${spanId}-00`, 'x-request-id': 'r-1' },
+  })
+  assert.deepEqual([lines[0]?.['msg'], lines[0]?.['trace_id'], lines[0]?.['request_id']], [
+    'here',
+    traceId,
+    'r-1',
+  ])
 })
 
 test('a route setting that breaks its rule stops the boot and names route, setting, rule and value', async () => {
@@ -245,15 +274,20 @@ test('a route setting that breaks its rule stops the boot and names route, setti
     code: 'SETTING_INVALID',
     message: /^GET \/x config\.deadline must be a duration .*, got "5"$/,
   })
-  assert.throws(() => declare({ criticality: 'high' }), { message: /^GET \/x config\.criticality must be one of / })
+  assert.throws(() => declare({ criticality: 'high' }), {
+    message: /^GET \/x config\.criticality must be one of /,
+  })
 })
 
-test('metricsPath serves the app\'s own metrics, in the format that the scraper asks for', async () => {
+test("metricsPath serves the app's own metrics, in the format that the scraper asks for", async () => {
   const { app } = await setup({ metricsPath: '/metrics' })
   await app.inject('/things/1')
   const text = await app.inject('/metrics')
   assert.match(String(text.headers['content-type']), /^text\/plain; version=0\.0\.4/)
   assert.match(text.body, /http_server_request_duration_seconds_count\{.*http_route="\/things\/:id"/)
-  const open = await app.inject({ url: '/metrics', headers: { accept: 'application/openmetrics-text;version=1.0.0' } })
+  const open = await app.inject({
+    url: '/metrics',
+    headers: { accept: 'application/openmetrics-text;version=1.0.0' },
+  })
   assert.match(open.body, /# EOF\n$/)
 })

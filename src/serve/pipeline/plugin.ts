@@ -118,4 +118,7 @@ function serveMetrics (app: FastifyInstance, registry: MetricsRegistry, path: st
 }
 
 /** The plugin, for `app.register(plimsoll)`. */
-export const plimsoll: FastifyPluginAsync<PipelineOptions> = fastifyPlugin(pipeline, { name: 'plimsoll', fastify: '5.x' })
+export const plimsoll: FastifyPluginAsync<PipelineOptions> = fastifyPlugin(pipeline, {
+  name: 'plimsoll',
+  fastify: '5.x',
+})

@@ -89,6 +89,7 @@ export class Recorder {
       this.#accessLog.write({
         method,
         route: plan.route,
+        path: request.url,
         status,
         durationMs,
         requestId: context.id,

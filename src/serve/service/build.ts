@@ -1,11 +1,12 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import type { Server } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
 import { migrate } from '../../data/index.ts'
 import { postgresEngine, redisEngine } from '../../engines/index.ts'
 import { SettingError } from '../../kernel/index.ts'
 import { openCompute } from '../compute/index.ts'
 import { healthRoutes } from '../health/index.ts'
+import type { Listener } from '../listen/index.ts'
 import { plimsoll, problemOf, sendProblem } from '../pipeline/index.ts'
 import type { ServiceEnvironment } from './environment.ts'
 import { describe, ServiceLoadError } from './load.ts'
@@ -57,12 +58,14 @@ function newApp ({ settings, listener }: ServiceEnvironment): FastifyInstance {
       frameworkErrors (error: Error, request: FastifyRequest, reply: FastifyReply) {
         void sendProblem(problemOf(error), request, reply)
       },
-      ...(listener === undefined ?
-        {} :
-        { http2, serverFactory: (handler) => listener.attach(handler) as Server }),
+      ...(listener === undefined ? {} : { http2, serverFactory: serverFactoryOf(listener) }),
     } as Parameters<typeof Fastify>[0]
   )
   return app.withTypeProvider<TypeBoxTypeProvider>() as unknown as FastifyInstance
+}
+
+function serverFactoryOf (listener: Listener): (handler: RequestListener) => Server {
+  return (handler) => listener.attach(handler) as Server
 }
 
 /** Opens what the service asks for; asking for the rest is an error that says how to ask. */

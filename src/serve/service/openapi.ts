@@ -18,7 +18,6 @@ export async function serveApiDocument (app: FastifyInstance, { name, version }:
     openapi: {
       openapi: '3.1.0',
       info: { title: name, version },
-      components: { responses: { Problem: problemResponse } },
     },
     transformObject (document) {
       if (!('openapiObject' in document)) return document.swaggerObject
@@ -29,14 +28,23 @@ export async function serveApiDocument (app: FastifyInstance, { name, version }:
   await app.register(swaggerUi, { routePrefix: apiPagePath })
 }
 
+interface ApiDocument {
+  readonly paths?: object
+  readonly components?: { readonly responses?: object }
+}
+
 /** Every operation can fail in the same way, so none has to say it: each gets a `default` response. */
-function withProblems<Document extends { paths?: object }> (document: Document): Document {
+function withProblems<Document extends ApiDocument> (document: Document): Document {
   for (const path of Object.values(document.paths ?? {}) as Record<string, { responses?: object }>[]) {
     for (const operation of Object.values(path)) {
       operation.responses = { ...operation.responses, default: { $ref: '#/components/responses/Problem' } }
     }
   }
-  return document
+  const { components } = document
+  return {
+    ...document,
+    components: { ...components, responses: { ...components?.responses, Problem: problemResponse } },
+  }
 }
 
 /** @see https://www.rfc-editor.org/rfc/rfc9457#section-3 */
@@ -60,4 +68,4 @@ const problemResponse = {
       },
     },
   },
-} as const
+}

@@ -1,0 +1,130 @@
+import type { FastifyInstance } from 'fastify'
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { Type } from 'typebox'
+import { testDatabase } from '../../engines/embedded/embedded.fixture.ts'
+import { buildApp } from './build.ts'
+import { testEnvironment } from './environment.fixture.ts'
+import { defineService, serviceOfPlugin } from './service.ts'
+
+test('routes get problems, request ids and metrics without asking', async () => {
+  await using environment = await testEnvironment()
+  const app = await buildApp(
+    defineService({ name: 'x', routes: (app) => void app.get('/', async () => 'hi') }),
+    environment
+  )
+  const answer = await app.inject('/')
+  assert.equal(answer.body, 'hi')
+  assert.ok(answer.headers['x-request-id'])
+  assert.equal((await app.inject('/nope')).json().code, 'ROUTE_NOT_FOUND')
+})
+
+test('a plain Fastify plugin is served the same way', async () => {
+  await using environment = await testEnvironment()
+  const plugin = serviceOfPlugin('x', async (app: FastifyInstance) => void app.get('/', async () => 'hi'))
+  const app = await buildApp(plugin, environment)
+  assert.equal((await app.inject('/')).body, 'hi')
+  assert.equal((await app.inject('/nope')).json().code, 'ROUTE_NOT_FOUND')
+})
+
+test("app.data is the service's own schema, migrated and seeded before warm runs", async () => {
+  await using database = await testDatabase()
+  const directory = await mkdtemp(join(tmpdir(), 'plimsoll-build-'))
+  await writeFile(join(directory, '0001_note.sql'), 'create table note (id int primary key, text text);')
+  await writeFile(join(directory, 'seed.sql'), "insert into note values (1, 'first');")
+  const migrations = pathToFileURL(`${directory}/`)
+  const warmed: unknown[] = []
+  const service = defineService({
+    name: 'notes',
+    database: { schema: 'notes', migrations, seed: new URL('seed.sql', migrations) },
+    routes: (app) => void app.get('/', async () => (await app.data.query('select text from note')).rows),
+    warm: async (app) =>
+      void warmed.push((await app.data.query('select count(*)::int as n from note')).rows[0]),
+  })
+  const env = { PLIMSOLL_DATABASE_URL: database.url, PLIMSOLL_DATABASE_SEED: 'always' }
+  {
+    await using environment = await testEnvironment(env)
+    const app = await buildApp(service, environment)
+    assert.deepEqual((await app.inject('/')).json(), [{ text: 'first' }])
+    assert.deepEqual(warmed, [{ n: 1 }])
+    assert.ok(environment.progress.some((message) => message.includes('0001_note.sql')))
+    environment.health.started()
+    assert.equal((await environment.health.ready()).checks['postgres']?.status, 'pass')
+  }
+  await rm(directory, { recursive: true })
+})
+
+test('a database that the settings do not name stops the boot and says what to set', async () => {
+  await using environment = await testEnvironment()
+  const service = defineService({
+    name: 'notes',
+    database: { schema: 'notes', migrations: new URL('./', import.meta.url) },
+    routes: () => {},
+  })
+  await assert.rejects(buildApp(service, environment), {
+    code: 'SETTING_INVALID',
+    message: /^database\.url must be the URL of a PostgreSQL, since the service "notes" declares a database/,
+  })
+})
+
+test('what the service did not declare says how to declare it', async () => {
+  await using environment = await testEnvironment()
+  const service = defineService({
+    name: 'x',
+    routes: (app) => void app.get('/', async () => app.data.query('select 1')),
+  })
+  const app = await buildApp(service, environment)
+  assert.throws(() => app.data, /app\.data is there when the service declares it: defineService\(\{ database/)
+  assert.equal((await app.inject('/')).statusCode, 500)
+})
+
+test('a schema that cannot compile stops the boot and names the route', async () => {
+  await using environment = await testEnvironment()
+  const service = defineService({
+    name: 'x',
+    routes: (app) =>
+      void app.post('/orders', { schema: { body: { type: 'nonsense' } as never } }, async () => ({})),
+  })
+  await assert.rejects(buildApp(service, environment), {
+    code: 'SERVICE_FAILED',
+    message: /^the service "x" failed to start: .*POST.*\/orders/s,
+  })
+})
+
+test('an unknown field is refused where the schema closes the object', async () => {
+  await using environment = await testEnvironment()
+  const body = Type.Object({ a: Type.Integer() }, { additionalProperties: false })
+  const service = defineService({
+    name: 'x',
+    routes: (app) => void app.post('/', { schema: { body } }, async () => ({})),
+  })
+  const app = await buildApp(service, environment)
+  const answer = await app.inject({ method: 'POST', url: '/', payload: { a: 1, b: 2 } })
+  assert.equal(answer.statusCode, 400)
+  assert.match(answer.json().detail, /must NOT have additional properties: b/)
+})
+
+test('the API document is OpenAPI 3.1, with every route and the problem that each can answer', async () => {
+  await using environment = await testEnvironment({ PLIMSOLL_OPENAPI_PAGE: 'true' })
+  const params = Type.Object({ id: Type.Integer() })
+  const service = defineService({
+    name: 'things',
+    version: '2.1.0',
+    routes: (app) =>
+      void app.get('/things/:id', { schema: { params } }, async ({ params }) => ({ id: params.id })),
+  })
+  const app = await buildApp(service, environment)
+  const document = (await app.inject('/openapi.json')).json()
+  assert.equal(document.openapi, '3.1.0')
+  assert.deepEqual(document.info, { title: 'things', version: '2.1.0' })
+  assert.deepEqual(Object.keys(document.paths), ['/things/{id}'])
+  assert.deepEqual(document.paths['/things/{id}'].get.responses.default, {
+    $ref: '#/components/responses/Problem',
+  })
+  assert.ok(document.components.responses.Problem.content['application/problem+json'])
+  assert.match((await app.inject('/docs/')).body, /swagger/i)
+})
