@@ -36,12 +36,15 @@ function open (options: Partial<ComputeOptions> = {}): Promise<Compute<Tasks>> {
 }
 
 /** Memory that a task spins on until the test lets it go. */
-function spinner (): { flag: Int32Array; started: () => Promise<void>; tell: () => void } {
+function spinner (): { flag: Int32Array; started: () => Promise<void>; tell: () => void } & Disposable {
   const flag = new Int32Array(new SharedArrayBuffer(8))
+  const tell = (): void => void Atomics.store(flag, 0, 1)
   return {
     flag,
     started: () => waitUntil(() => Atomics.load(flag, 1) === 1),
-    tell: () => void Atomics.store(flag, 0, 1),
+    tell,
+    // So that a test that fails does not leave a thread at work, which would keep the pool from closing.
+    [Symbol.dispose]: tell,
   }
 }
 
@@ -74,7 +77,8 @@ test('what structured clone carries arrives as it was', async () => {
 
 test('the event loop turns while a task burns CPU', async () => {
   await using compute = await open()
-  const { flag, started, tell } = spinner()
+  using spin = spinner()
+  const { flag, started, tell } = spin
   const running = compute.run('spinUntilTold', flag)
   await started()
   for (let turns = 0; turns < 1_000; turns += 1) await new Promise((resolve) => setImmediate(resolve))
@@ -85,9 +89,11 @@ test('the event loop turns while a task burns CPU', async () => {
 
 test('at most `threads` run and `queue` wait; one more is refused at once with 503', async () => {
   await using compute = await open({ threads: 2, queue: 1 })
-  const spinners = [spinner(), spinner(), spinner()]
-  const running = spinners.map(({ flag }) => compute.run('spinUntilTold', flag))
-  await Promise.all([spinners[0]?.started(), spinners[1]?.started()])
+  using first = spinner()
+  using second = spinner()
+  using third = spinner()
+  const running = [first, second, third].map(({ flag }) => compute.run('spinUntilTold', flag))
+  await Promise.all([first.started(), second.started()])
   const { threads, running: runningNow, waiting } = compute.stats()
   assert.deepEqual({ threads, runningNow, waiting }, { threads: 2, runningNow: 2, waiting: 1 })
   await assert.rejects(compute.run('double', 1), (error) => {
@@ -96,8 +102,8 @@ test('at most `threads` run and `queue` wait; one more is refused at once with 5
     assert.equal(error.statusCode, 503)
     return true
   })
-  assert.equal(Atomics.load(spinners[2]?.flag ?? new Int32Array(2), 1), 0, 'the waiting task has started')
-  for (const { tell } of spinners) tell()
+  assert.equal(Atomics.load(third.flag, 1), 0, 'the waiting task has started')
+  for (const { tell } of [first, second, third]) tell()
   assert.deepEqual(await Promise.all(running), ['told', 'told', 'told'])
   assert.deepEqual(compute.stats(), { threads: 2, running: 0, waiting: 0, completed: 3, rejected: 1 })
 })
@@ -105,8 +111,8 @@ test('at most `threads` run and `queue` wait; one more is refused at once with 5
 test('a task whose deadline passes while it waits never starts', async () => {
   const clock = manualClock()
   await using compute = await open({ clock })
-  const first = spinner()
-  const second = spinner()
+  using first = spinner()
+  using second = spinner()
   const running = compute.run('spinUntilTold', first.flag)
   await first.started()
   const waiting = compute.run('spinUntilTold', second.flag, { deadline: Deadline.in(50, clock) })
@@ -122,7 +128,8 @@ test('a task whose deadline passes while it waits never starts', async () => {
 test('a task past its deadline is ended for real, and its thread is replaced', async () => {
   const clock = manualClock()
   await using compute = await open({ clock })
-  const { flag, started } = spinner()
+  using spin = spinner()
+  const { flag, started } = spin
   const running = compute.run('spinUntilTold', flag, { deadline: Deadline.in(50, clock) })
   await started()
   clock.advance(49)
@@ -135,7 +142,8 @@ test('a task past its deadline is ended for real, and its thread is replaced', a
 
 test('a deadline that has passed already, and a signal that has aborted, start nothing', async () => {
   await using compute = await open()
-  const { flag } = spinner()
+  using spin = spinner()
+  const { flag } = spin
   await assert.rejects(
     compute.run('spinUntilTold', flag, { deadline: Deadline.in(0) }),
     DeadlineExceededError
@@ -153,7 +161,8 @@ test('a deadline farther away than a timer can reach does not end the task', asy
 
 test('a signal cancels a running and a waiting task, and those after them run', async () => {
   await using compute = await open()
-  const { flag, started } = spinner()
+  using spin = spinner()
+  const { flag, started } = spin
   const controller = new AbortController()
   const { signal } = controller
   const running = compute.run('spinUntilTold', flag, { signal })
@@ -191,7 +200,8 @@ test('a task that throws rejects with name, message and code of its error', asyn
 
 test('a task that ends its thread rejects alone, and the pool goes on', async () => {
   await using compute = await open({ threads: 2, memoryBytes: 64 * 2 ** 20 })
-  const { flag, started, tell } = spinner()
+  using spin = spinner()
+  const { flag, started, tell } = spin
   const neighbour = compute.run('spinUntilTold', flag)
   await started()
   const expected = {
@@ -287,7 +297,8 @@ test('the deadline of the current context holds when none is given', async () =>
     criticality: 'normal',
     deadline: Deadline.in(250, clock),
   }
-  const { flag, started } = spinner()
+  using spin = spinner()
+  const { flag, started } = spin
   const running = runWithContext(context, () => compute.run('spinUntilTold', flag))
   await started()
   clock.advance(250)
@@ -296,7 +307,8 @@ test('the deadline of the current context holds when none is given', async () =>
 
 test('close refuses what waits and what comes, and lets what runs end', async () => {
   const compute = await open()
-  const { flag, started, tell } = spinner()
+  using spin = spinner()
+  const { flag, started, tell } = spin
   const running = compute.run('spinUntilTold', flag)
   await started()
   const waiting = compute.run('double', 1)
@@ -310,7 +322,8 @@ test('close refuses what waits and what comes, and lets what runs end', async ()
 
 test('close with several threads at work ends none of them early', async () => {
   const compute = await open({ threads: 2 })
-  const [first, second] = [spinner(), spinner()]
+  using first = spinner()
+  using second = spinner()
   const running = [first, second].map(({ flag }) => compute.run('spinUntilTold', flag))
   await Promise.all([first.started(), second.started()])
   const closing = compute.close()
@@ -324,7 +337,8 @@ test('close with several threads at work ends none of them early', async () => {
 test('close terminates what still runs after its bound', async () => {
   const clock = manualClock()
   const compute = await open({ clock, closeTimeoutMs: 5_000 })
-  const { flag, started } = spinner()
+  using spin = spinner()
+  const { flag, started } = spin
   const running = compute.run('spinUntilTold', flag)
   await started()
   const closing = compute.close()
@@ -338,7 +352,8 @@ test('each task that is over is recorded once, with its outcome and times', asyn
   const clock = manualClock()
   const records: ComputeRecord[] = []
   await using compute = await open({ clock, queue: 1, record: (record) => records.push(record) })
-  const { flag, started, tell } = spinner()
+  using spin = spinner()
+  const { flag, started, tell } = spin
   const running = compute.run('spinUntilTold', flag)
   await started()
   const waiting = compute.run('double', 1)
@@ -372,7 +387,8 @@ test('the metrics tell who runs, who waits, and how long tasks took', async () =
     return text
   }
   await using compute = await open({ clock, registry })
-  const { flag, started, tell } = spinner()
+  using spin = spinner()
+  const { flag, started, tell } = spin
   const running = compute.run('spinUntilTold', flag)
   await started()
   const waiting = compute.run('double', 1)

@@ -33,6 +33,12 @@ test('one who gives up leaves the line and takes no place', async () => {
   assert.equal(slots.taken, 1)
 })
 
+test('one who gave up before it came takes no place', async () => {
+  const slots = new Slots(1, 0)
+  await assert.rejects(slots.take(AbortSignal.abort(new Error('gone'))), /gone/)
+  assert.equal(slots.taken, 0)
+})
+
 test('idle waits for the last place to come back', async () => {
   const slots = new Slots(2, 0)
   await slots.idle()
