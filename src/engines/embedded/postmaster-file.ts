@@ -11,12 +11,17 @@ export interface PostmasterFile {
   readonly status: 'starting' | 'stopping' | 'ready' | 'standby' | 'unknown'
 }
 
-const name = 'postmaster.pid'
+export const postmasterFileOf = (data: string): string => join(data, 'postmaster.pid')
 
 /** @returns undefined when there is none, or it is not complete yet */
 export async function readPostmasterFile (data: string): Promise<PostmasterFile | undefined> {
+  return readLockFile(postmasterFileOf(data))
+}
+
+/** The lock file beside a socket begins as `postmaster.pid` does, and ends sooner. */
+export async function readLockFile (file: string): Promise<PostmasterFile | undefined> {
   try {
-    return parsePostmasterFile(await readFile(join(data, name), 'utf8'))
+    return parsePostmasterFile(await readFile(file, 'utf8'))
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined
     throw error
@@ -38,12 +43,12 @@ function statusOf (line: string | undefined): PostmasterFile['status'] {
 }
 
 /**
- * Removes the file that a dead server left, if it still names `pid`: another process may have started a
- * server since we looked. The server itself would refuse to start where its id is taken by a stranger.
+ * Removes a lock file that a dead server left, if it still names `pid`: another process may have started a server
+ * since we looked. The server itself would refuse to start where its old id is taken, be it by a stranger, or by
+ * its own remains that nobody has collected yet.
  */
-export async function removeStaleFile (data: string, pid: number): Promise<void> {
-  const file = join(data, name)
-  const aside = join(data, `postmaster.stale.${process.pid}`)
+export async function removeStaleFile (file: string, pid: number): Promise<void> {
+  const aside = `${file}.stale.${process.pid}`
   try {
     await rename(file, aside)
     const moved = parsePostmasterFile(await readFile(aside, 'utf8'))

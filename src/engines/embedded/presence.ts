@@ -15,10 +15,11 @@ export class Presence {
 
   private constructor (client: pg.Client) {
     this.#client = client
-    client.on('error', () => {})
-    client.on('end', () => {
+    const lose = (): void => {
       this.#lost = true
-    })
+    }
+    client.on('error', lose)
+    client.on('end', lose)
   }
 
   /**

@@ -32,6 +32,8 @@ const developmentSettings: Readonly<Record<string, string>> = {
 
 export type StartResult =
   | { readonly kind: 'ready'; readonly file: PostmasterFile }
+  /** The socket's lock file names a process that lives, or has not been collected yet. */
+  | { readonly kind: 'socket taken' }
   /** Another process started a server on the same data first. */
   | { readonly kind: 'overtaken' }
   | { readonly kind: 'port taken' }
@@ -91,6 +93,7 @@ function serverArgs (
 
 function explainExit (said: string, place: Place): StartResult {
   if (said.includes('lock file "postmaster.pid" already exists')) return { kind: 'overtaken' }
+  if (/lock file ".*\.s\.PGSQL\.\d+\.lock" already exists/.test(said)) return { kind: 'socket taken' }
   if (/Address already in use|could not bind|could not create any TCP\/IP sockets/.test(said))
     return { kind: 'port taken' }
   if (said.includes('pre-existing shared memory block')) return { kind: 'orphans' }
@@ -119,21 +122,27 @@ async function readFrom (path: string, start: number): Promise<string> {
   return Buffer.concat(chunks).toString()
 }
 
-/** PostgreSQL's ways to be told to stop: politely to all sessions, at once, and not at all. */
-const stopSteps = [
+/** PostgreSQL's ways to be told to stop: with a clean end, with a recovery at the next start, and by force. */
+const stopSteps: readonly { readonly signal: NodeJS.Signals; readonly waitMs: number }[] = [
   { signal: 'SIGINT', waitMs: 10_000 },
   { signal: 'SIGQUIT', waitMs: 3_000 },
   { signal: 'SIGKILL', waitMs: 3_000 },
-] as const
+]
 
 /**
  * Stops the server with process id `pid`: open transactions are rolled back, sessions are closed. One that does
  * not stop in 10 seconds is made to; the next start then recovers.
  *
+ * @param how `hard` leaves out the clean end, for a server that does not answer
  * @throws EmbeddedUnavailableError when it outlives even that
  */
-export async function stopServer (pid: number, place: Place, clock: Clock): Promise<void> {
-  for (const { signal, waitMs } of stopSteps) {
+export async function stopServer (
+  pid: number,
+  place: Place,
+  clock: Clock,
+  how: 'clean' | 'hard' = 'clean'
+): Promise<void> {
+  for (const { signal, waitMs } of how === 'hard' ? stopSteps.slice(1) : stopSteps) {
     if (!(await isServerOf(pid, place.data))) return
     signalProcess(pid, signal)
     if (await isGone(pid, place, waitMs, clock)) return

@@ -10,7 +10,8 @@ export function explainRedisError (error: unknown): string {
   if (/^WRONGPASS|invalid password|invalid username-password/i.test(said)) {
     return 'it refused the password of this user; correct user or password'
   }
-  if (said.startsWith('NOAUTH')) return 'it asks for a password; put it into the URL as redis://:password@host'
+  if (said.startsWith('NOAUTH'))
+    return 'it asks for a password; put it into the URL as redis://:password@host'
   if (said.startsWith('LOADING')) return 'it is loading its data; try again shortly'
   if (code === 'ETIMEDOUT' || /timed? ?out/i.test(said)) {
     return 'it did not answer in time; check host, port and firewall'
