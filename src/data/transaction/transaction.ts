@@ -17,17 +17,21 @@ export async function transaction<Result> (
 ): Promise<Result> {
   const client = await pool.connect()
   let broken: Error | undefined
+  // The statement in flight rejects when the connection breaks; the event, unheard, would end the process.
+  const markBroken = (error: Error): void => {
+    broken = error
+  }
+  client.on('error', markBroken)
   try {
     await client.query('begin')
     const result = await work(client)
     await client.query('commit')
     return result
   } catch (error) {
-    await client.query('rollback').catch((rollbackError: Error) => {
-      broken = rollbackError
-    })
+    await client.query('rollback').catch(markBroken)
     throw error
   } finally {
+    client.off('error', markBroken)
     client.release(broken)
   }
 }
