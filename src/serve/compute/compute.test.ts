@@ -154,9 +154,14 @@ test('a deadline that has passed already, and a signal that has aborted, start n
   assert.equal(Atomics.load(flag, 1), 0)
 })
 
-test('a deadline farther away than a timer can reach does not end the task', async () => {
-  await using compute = await open()
-  assert.equal(await compute.run('double', 1, { deadline: Deadline.in(2 ** 40) }), 2)
+test('a deadline farther away than a timer can reach sets none, which would fire at once', async () => {
+  const clock = manualClock()
+  await using compute = await open({ clock })
+  using spin = spinner()
+  const running = compute.run('spinUntilTold', spin.flag, { deadline: Deadline.in(2 ** 31, clock) })
+  assert.equal(clock.pending(), 0)
+  spin.tell()
+  assert.equal(await running, 'told')
 })
 
 test('a signal cancels a running and a waiting task, and those after them run', async () => {
@@ -237,10 +242,10 @@ test('input and results that cannot pass between threads are told so, and cost n
   assert.deepEqual(lost, [])
 })
 
-test('an unknown name is an error that lists the names, constants left out', async () => {
+test('an unknown name is an error that lists the names, constants and the default export left out', async () => {
   await using compute = await open()
   const untyped: Compute = compute as unknown as Compute
-  for (const name of ['treble', 'version', 'toString']) {
+  for (const name of ['treble', 'version', 'default', 'toString']) {
     await assert.rejects(untyped.run(name, 1), (error) => {
       assert.ok(error instanceof ComputeUnknownTaskError)
       assert.ok(error.tasks.includes('double'))
@@ -281,6 +286,7 @@ test('the task gets its deadline and the id of the request it works for', async 
     deadlineMs: 1_250,
     requestId: 'request-7',
   })
+  assert.equal(clock.pending(), 0, 'the deadline of a task that is over is still waited for')
   assert.deepEqual(await compute.run('tell', undefined), {
     deadlineMs: Number.POSITIVE_INFINITY,
     requestId: undefined,
@@ -306,7 +312,8 @@ test('the deadline of the current context holds when none is given', async () =>
 })
 
 test('close refuses what waits and what comes, and lets what runs end', async () => {
-  const compute = await open()
+  const clock = manualClock()
+  const compute = await open({ clock })
   using spin = spinner()
   const { flag, started, tell } = spin
   const running = compute.run('spinUntilTold', flag)
@@ -318,6 +325,7 @@ test('close refuses what waits and what comes, and lets what runs end', async ()
   tell()
   assert.equal(await running, 'told')
   await closing
+  assert.equal(clock.pending(), 0)
 })
 
 test('close with several threads at work ends none of them early', async () => {

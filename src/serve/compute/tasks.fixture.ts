@@ -54,3 +54,6 @@ export function tell (_input: unknown, info: ComputeTaskInfo): ComputeTaskInfo {
 export function echo (input: unknown): unknown {
   return input
 }
+
+/** Not a task: tasks have names of their own. */
+export default function unnamed (): void {}
