@@ -72,8 +72,8 @@ interface Said {
 }
 
 /** A process of its own that opens the embedded server in `directory`. */
-async function user (directory: string, options: ForkOptions = {}): Promise<User> {
-  const child = fork(new URL('user.fixture.ts', import.meta.url), [directory], {
+async function user (directory: string, options: ForkOptions = {}, idleMs = 60_000): Promise<User> {
+  const child = fork(new URL('user.fixture.ts', import.meta.url), [directory, String(idleMs)], {
     execArgv: ['--conditions=plimsoll-source'],
     ...options,
   })
@@ -234,6 +234,17 @@ function missing (url: string, committed: number): Promise<readonly unknown[]> {
     `SELECT id FROM generate_series(1, ${committed}) AS id WHERE id NOT IN (SELECT id FROM written)`
   )
 }
+
+test('a server whose users were all killed stops itself after a while, and not while somebody is connected', async () => {
+  const first = await user(shared.path, {}, 120)
+  const other = new pg.Client({ connectionString: first.url })
+  await other.connect()
+  await first.kill()
+  await other.query('SELECT pg_sleep(0.4)')
+  assert.notEqual(await shared.pid(), undefined)
+  await other.end()
+  await waitUntil('it stopped', async () => await shared.pid() === undefined)
+})
 
 test('the same engine starts the server again after it was killed', async () => {
   await using engine: Engine<EmbeddedServer> = embeddedPostgres({ directory: shared.path })

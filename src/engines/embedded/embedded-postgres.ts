@@ -22,6 +22,8 @@ export interface EmbeddedPostgresOptions {
   readonly settings?: Readonly<Record<string, string>>
   /** How long a running server may take to answer before it is stopped and started again. @default 5,000 */
   readonly patienceMs?: number
+  /** The server stops itself when nobody was connected to it for so long, in milliseconds. @default 60,000 */
+  readonly idleMs?: number
   readonly clock?: Clock
 }
 
@@ -46,19 +48,33 @@ interface Running {
  * machine.
  *
  * Processes that open the same directory share one server. The first to come starts it, the last to leave stops
- * it; a server that a killed process left running is found and used again. Where this process is root, the
+ * it; a server that a killed process left running is found and used again, or stops itself when nobody comes. Where this process is root, the
  * server runs as another user.
  */
 export function embeddedPostgres (options: EmbeddedPostgresOptions): Engine<EmbeddedServer> {
-  const { log = () => {}, onProgress = () => {}, settings = {}, patienceMs = 5_000, clock = systemClock } =
-    options
+  const {
+    log = () => {},
+    onProgress = () => {},
+    settings = {},
+    patienceMs = 5_000,
+    idleMs = 60_000,
+    clock = systemClock,
+  } = options
   const directory = resolve(options.directory)
 
   async function start (): Promise<Running> {
     const native = await findBinaries()
     const place = await findPlace(directory, native, log)
     await ensureCluster(place, onProgress)
-    const { url, pid, presence } = await enterServer({ place, settings, patienceMs, clock, log, onProgress })
+    const { url, pid, presence } = await enterServer({
+      place,
+      settings,
+      patienceMs,
+      idleMs,
+      clock,
+      log,
+      onProgress,
+    })
     return { server: { url }, place, pid, presence }
   }
 

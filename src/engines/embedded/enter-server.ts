@@ -4,6 +4,7 @@ import { type Clock, sleep } from '../../kernel/index.ts'
 import { database, readPassword, readPort, rememberPort, superuser } from './cluster.ts'
 import { EmbeddedUnavailableError } from './errors.ts'
 import { freePort } from './free-port.ts'
+import { watchForIdleness } from './idle-watch.ts'
 import type { Place } from './place.ts'
 import {
   type PostmasterFile,
@@ -20,6 +21,7 @@ export interface EnterOptions {
   readonly place: Place
   readonly settings: Readonly<Record<string, string>>
   readonly patienceMs: number
+  readonly idleMs: number
   readonly clock: Clock
   readonly log: (message: string) => void
   readonly onProgress: (message: string) => void
@@ -86,7 +88,7 @@ async function enterRunning (file: PostmasterFile, options: EnterOptions): Promi
 
 async function startAndEnter (
   stale: PostmasterFile | undefined,
-  { place, settings, patienceMs, clock, log, onProgress }: EnterOptions
+  { place, settings, patienceMs, idleMs, clock, log, onProgress }: EnterOptions
 ): Promise<Entered | undefined> {
   if (stale !== undefined) {
     log('the server was killed the last time; it recovers what was committed')
@@ -101,7 +103,9 @@ async function startAndEnter (
   if (result.kind === 'orphans') await stopOrphans(place, clock)
   if (result.kind !== 'ready') return undefined
   if (port !== remembered) await rememberPort(place, port)
-  return enter(result.file, place, patienceMs)
+  const entered = await enter(result.file, place, patienceMs)
+  await watchForIdleness(urlOf(result.file, await readPassword(place), 'postgres'), idleMs)
+  return entered
 }
 
 /** The folder is this server's alone, so only a server on the same data may hold a lock there. */

@@ -2,11 +2,11 @@ import pg from 'pg'
 import { embeddedPostgres } from './embedded-postgres.ts'
 
 /**
- * A process that uses an embedded server: `DIRECTORY` as its argument. It reports its URL; on `write` it inserts
+ * A process that uses an embedded server: `DIRECTORY` and `idleMs` as its arguments. It reports its URL; on `write` it inserts
  * rows one by one, each in its own transaction, and reports each that is committed; on `close` it closes.
  */
-const [directory = ''] = process.argv.slice(2)
-const engine = embeddedPostgres({ directory })
+const [directory = '', idleMs = '60000'] = process.argv.slice(2)
+const engine = embeddedPostgres({ directory, idleMs: Number(idleMs) })
 
 async function write (url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url })
