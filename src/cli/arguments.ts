@@ -65,7 +65,8 @@ function take (
   const mine = isNegated ? undefined : own.find((each) => each.flag === flag)
   const spec = settingSpecs.find((each) => each.flag === flag)
   const placeholder = mine?.placeholder ?? spec?.kind.placeholder
-  if (placeholder === undefined || (isNegated && placeholder !== '')) throw unknown(token.rawName, command, own)
+  if (placeholder === undefined || (isNegated && placeholder !== ''))
+    throw unknown(token.rawName, command, own)
   const value = placeholder === '' ? withoutValue(token, command) : withValue(token, placeholder, command)
   if (mine !== undefined) options[mine.flag.slice(2)] = value
   else if (spec?.kind.list === true)

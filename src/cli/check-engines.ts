@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import { postgresEngine, redisEngine } from '../engines/index.ts'
-import { SettingError } from '../kernel/index.ts'
 import type { Service } from '../serve/service/index.ts'
 import { redactUrl, type Settings } from '../serve/settings/index.ts'
 import type { Verdict } from './run-checks.ts'
@@ -29,7 +28,7 @@ export async function checkDatabase (service: Service, { database }: Settings): 
   if (service.database === undefined) return { skipped: 'the service declares none' }
   const { url } = database
   if (url === undefined) {
-    throw new SettingError('database.url', 'set, since the service declares a database', undefined)
+    throw new Error('the service declares a database: set database.url (--database-url or DATABASE_URL)')
   }
   if (url === 'embedded') return { skipped: 'embedded: plimsoll dev and plimsoll serve start it' }
   const { schema } = service.database
@@ -43,7 +42,7 @@ export async function checkRedis (service: Service, { redis }: Settings): Promis
   if (service.redis !== true) return { skipped: 'the service declares none' }
   const { url } = redis
   if (url === undefined) {
-    throw new SettingError('redis.url', 'set, since the service declares `redis: true`', undefined)
+    throw new Error('the service declares Redis: set redis.url (--redis-url or REDIS_URL)')
   }
   await using engine = redisEngine({ url, connectTimeoutMs })
   await engine.connect()

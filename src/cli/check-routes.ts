@@ -27,7 +27,7 @@ export async function checkRoutes (service: Service, settings: Settings): Promis
   })
   const count =
     app.printRoutes({ commonPrefix: false }).split('\n').filter((line) => line.includes('(')).length
-  return `${count} routes, their schemas compile`
+  return `${count === 1 ? '1 route compiles' : `${count} routes compile`}, with all schemas`
 }
 
 function withStandIns (service: Service): Service {

@@ -19,7 +19,7 @@ export function eventLine (event: SupervisorEvent): Line | undefined {
     case 'booted':
       return { text: `${counted(event.workers, 'worker')} ready after ${took(event.tookMs)}` }
     case 'boot-failed':
-      return { text: event.error.message, accent: 'red' }
+      return { text: `plimsoll: ${event.error.message}`, accent: 'red' }
     case 'worker-draining':
       return { text: `${named(event)} drains: ${event.reason}`, accent: 'dim' }
     case 'worker-drained':
@@ -69,7 +69,9 @@ export function eventLine (event: SupervisorEvent): Line | undefined {
   }
 }
 
-function lost (event: Extract<SupervisorEvent, { kind: 'worker-lost' }>): Line {
+function lost (event: Extract<SupervisorEvent, { kind: 'worker-lost' }>): Line | undefined {
+  // What it died of is told as the boot's or the reload's failure.
+  if (event.reason === 'boot-failed' && event.error !== undefined) return undefined
   const how = event.signal ?? (event.code === null ? undefined : `exit code ${event.code}`)
   const causes = [how, event.error?.message].filter((cause) => cause !== undefined)
   const held = `${counted(event.inFlight, 'request')} in flight ${took(event.heartbeatAgeMs)} before`

@@ -1,4 +1,4 @@
-import { relative } from 'node:path'
+import { relative, resolve } from 'node:path'
 import { apiDocumentPath, apiPagePath } from '../serve/service/index.ts'
 import { type Address, parseAddress, redactUrl, type Settings } from '../serve/settings/index.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -26,13 +26,13 @@ export function placesOf (
     rows.push(['API page', first + apiPagePath], ['OpenAPI', first + apiDocumentPath])
   }
   if (admin !== undefined) {
-    const base = urlOf({ kind: 'tcp', ...admin }, 'http') ?? ''
+    const base = urlOf({ kind: 'tcp', host: admin.host, port: admin.port }, 'http') ?? ''
     rows.push(['metrics', `${base}/metrics`], ['health', `${base}/readyz`])
   }
   const { url } = settings.database
   // The embedded database is the developer's own, so its password may be shown; no other may.
   if (dataDirectory !== '' && url !== undefined) {
-    rows.push(['SQL', `psql '${url}'`], ['data', relative(directory, dataDirectory) || '.'])
+    rows.push(['SQL', `psql '${url}'`], ['data', pathFrom(directory, dataDirectory)])
   } else if (url !== undefined && url !== 'embedded') {
     rows.push(['database', redactUrl(url)])
   }
@@ -44,4 +44,11 @@ function urlOf (address: Address | undefined, scheme: string): string | undefine
   if (address?.kind !== 'tcp') return undefined
   const host = ['0.0.0.0', '::', '127.0.0.1', '::1'].includes(address.host) ? 'localhost' : address.host
   return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${address.port}`
+}
+
+/** As short as can be: relative, unless it leads out of the directory. */
+export function pathFrom (directory: string, path: string): string {
+  const whole = resolve(directory, path)
+  const short = relative(directory, whole)
+  return short === '' || short.startsWith('..') ? whole : short
 }

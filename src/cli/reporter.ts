@@ -25,7 +25,7 @@ function lineReporter (surroundings: Surroundings): Reporter {
   const narrator = new Narrator(surroundings.stderr, surroundings)
   return {
     event (event) {
-      if (event.kind === 'progress') return narrator.progress(event.message, event.share)
+      if (event.kind === 'progress') return narrator.progress(progressText(event), event.share)
       const line = eventLine(event)
       if (line !== undefined) narrator.say(line)
     },
@@ -36,6 +36,10 @@ function lineReporter (surroundings: Surroundings): Reporter {
       narrator.say({ text: ['', ...rows, '', '  Ctrl-C stops it.', ''].join('\n') })
     },
   }
+}
+
+function progressText ({ worker, message }: { readonly worker: number; readonly message: string }): string {
+  return `worker ${worker}: ${message}`
 }
 
 function jsonReporter (surroundings: Surroundings): Reporter {

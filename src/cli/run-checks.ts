@@ -7,6 +7,7 @@ import { checkRoutes } from './check-routes.ts'
 import { InterruptedError } from './errors.ts'
 import { exitCodes } from './exit-code.ts'
 import { type Accent, painter } from './paint.ts'
+import { pathFrom } from './places.ts'
 import { findModule, settle } from './settle.ts'
 import type { Surroundings } from './surroundings.ts'
 
@@ -46,7 +47,12 @@ export async function runChecks (given: Arguments, surroundings: Surroundings): 
   })
   const service = await step('module', async () => {
     const loaded = await loadService(module)
-    return [`${fileURLToPath(module)} is the service "${loaded.name}" ${loaded.version}`, loaded]
+    return [
+      `${
+        pathFrom(surroundings.directory, fileURLToPath(module))
+      } is the service "${loaded.name}" ${loaded.version}`,
+      loaded,
+    ]
   })
   if (resolved !== undefined && service !== undefined) {
     for (const [name, check] of checksOf(service, resolved)) {
