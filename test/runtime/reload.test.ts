@@ -39,6 +39,7 @@ for (const acceptMode of ['shared', 'round-robin'] as const) {
     const answered = await Promise.all([...clients, slow].map((each) => each.stop()))
     agent.destroy()
     assert.ok(answered.every((count) => count > 0), `answered: ${answered}`)
+    await running.event('worker-drained', { count: 8 })
     assert.equal(JSON.parse(await fetchText(origin)).generation, 5)
     assert.deepEqual(running.told('worker-lost'), [])
   })
@@ -60,7 +61,7 @@ test('a generation that throws while loading is rolled back, and the old one ser
 
   running.writeModule(plainModule)
   running.signal('SIGHUP')
-  await running.event('reload-done')
+  await running.event('worker-drained', { count: 2 })
   assert.equal(JSON.parse(await fetchText(origin)).generation, 3)
 })
 
@@ -119,6 +120,6 @@ test('a change of the module reloads, and what is hidden or installed does not',
   await running.event('booted')
   running.writeModule(plainModule.replace("'slow'", "'new'"))
   assert.match((await running.event('reload-started')).cause, /service\.mjs/)
-  await running.event('reload-done')
+  await running.event('worker-drained')
   assert.equal(await fetchText(new URL('/slow', origin)), 'new')
 })

@@ -58,6 +58,9 @@ export class Running implements AsyncDisposable {
         FIXTURE_WATCH: watch ? '1' : '0',
       },
     })
+    // A supervisor that does not end fails its test, rather than keep it waiting.
+    const overdue = setTimeout(() => this.process.kill('SIGKILL'), 2 * patienceMs)
+    void once(this.process, 'exit').then(() => clearTimeout(overdue))
     this.exited = once(this.process, 'exit').then(([code, signal]) => {
       for (const wake of this.#wake) wake()
       return (signal ?? code) as number | string

@@ -93,10 +93,10 @@ async function evaluate (address: string, expression: string, signal: AbortSigna
   }
 }
 
-/** The expression's own frame is left out, and so is Node's machinery below the code that runs on it. */
+/** The expression's own frames (function and script) are left out, and so is Node's machinery at the bottom. */
 function framesOf (value: unknown): readonly StackFrame[] {
   if (!Array.isArray(value)) throw new Error('the inspector answered without a stack')
-  const frames = (value as StackFrame[]).slice(1)
+  const frames = (value as StackFrame[]).slice(2)
   const lastOwn = frames.findLastIndex(({ file }) => file !== '' && !file.startsWith('node:'))
   return lastOwn < 0 ? frames : frames.slice(0, lastOwn + 1)
 }

@@ -69,7 +69,8 @@ export class Fleet {
   #reload: Reload | undefined
   #lastId = 0
   #lastGeneration: number
-  #mayStartAtMs = Number.NEGATIVE_INFINITY
+  /** Waits of a crash loop that have not ended yet. */
+  #waits = 0
   #addresses = ''
   #rollingBack = false
 
@@ -163,7 +164,7 @@ export class Fleet {
       proven: this.#proven,
       size: this.#generation.size,
       workers: this.workers,
-      mayStart: this.#options.clock.now() >= this.#mayStartAtMs,
+      mayStart: this.#waits === 0,
       stopping: this.#stopping,
     }
   }
@@ -397,19 +398,19 @@ export class Fleet {
   #pace (worker: FleetWorker): void {
     const { clock, report, onGiveUp } = this.#options
     const { backoffBase: baseMs, backoffCap: capMs, giveUpAfter } = this.#generation.settings.crash
-    const nowMs = clock.now()
-    const { crashes, waitMs, giveUp } = this.#crashLoop.crashed(worker.startedAtMs, nowMs, {
-      baseMs,
-      capMs,
-      giveUpAfter,
-    })
+    const { startedAtMs, readyAtMs } = worker
+    const { crashes, waitMs, giveUp } = this.#crashLoop.crashed(
+      { startedAtMs, readyAtMs, nowMs: clock.now() },
+      { baseMs, capMs, giveUpAfter }
+    )
     if (giveUp || (crashes >= loopFrom && waitMs > 0)) {
       report({ kind: 'crash-loop', crashes, waitMs, givenUp: giveUp })
     }
     if (giveUp) return onGiveUp()
     if (waitMs === 0) return
-    this.#mayStartAtMs = Math.max(this.#mayStartAtMs, nowMs + waitMs)
+    this.#waits++
     clock.after(waitMs, () => {
+      this.#waits--
       if (!this.#stopping) this.#act()
     })
   }
