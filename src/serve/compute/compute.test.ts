@@ -125,6 +125,30 @@ test('a task whose deadline passes while it waits never starts', async () => {
   assert.equal(Atomics.load(second.flag, 1), 0)
 })
 
+test("nor does it when the loop was too busy for the deadline's timer", async () => {
+  const clock = manualClock()
+  await using compute = await open({ clock: manualClock() }) // whose timers never fire
+  using first = spinner()
+  using second = spinner()
+  const running = compute.run('spinUntilTold', first.flag)
+  await first.started()
+  const waiting = compute.run('spinUntilTold', second.flag, { deadline: Deadline.in(50, clock) })
+  clock.advance(50)
+  first.tell()
+  await running
+  await assert.rejects(waiting, DeadlineExceededError)
+  assert.equal(Atomics.load(second.flag, 1), 0)
+})
+
+test('a deadline that has passed is told as that, also when the queue is full', async () => {
+  await using compute = await open({ queue: 0 })
+  using spin = spinner()
+  const running = compute.run('spinUntilTold', spin.flag)
+  await assert.rejects(compute.run('double', 1, { deadline: Deadline.in(0) }), DeadlineExceededError)
+  spin.tell()
+  await running
+})
+
 test('a task past its deadline is ended for real, and its thread is replaced', async () => {
   const clock = manualClock()
   await using compute = await open({ clock })
@@ -133,6 +157,7 @@ test('a task past its deadline is ended for real, and its thread is replaced', a
   const running = compute.run('spinUntilTold', flag, { deadline: Deadline.in(50, clock) })
   await started()
   clock.advance(49)
+  await new Promise((resolve) => setImmediate(resolve))
   assert.equal(compute.stats().running, 1)
   clock.advance(1)
   await assert.rejects(running, { code: 'DEADLINE_EXCEEDED', statusCode: 504 })
