@@ -1,16 +1,19 @@
 import { fileURLToPath } from 'node:url'
 import { type Address, plainAddress, type ServerCommand } from './server.ts'
 
-const command = fileURLToPath(new URL('../../bin/plimsoll.js', import.meta.url))
+const ownCommand = fileURLToPath(new URL('../../bin/plimsoll.js', import.meta.url))
 
 export interface PlimsollOptions {
   readonly workers: number
   /** Further flags of `plimsoll serve`. */
   readonly flags?: readonly string[]
+  /** Which `plimsoll` is run. @default this checkout's, from its sources */
+  readonly command?: string
 }
 
 /** `plimsoll serve MODULE` on ports of the system's choice, reporting in JSON. */
-export function plimsollServe (module: URL, { workers, flags = [] }: PlimsollOptions): ServerCommand {
+export function plimsollServe (module: URL, options: PlimsollOptions): ServerCommand {
+  const { workers, flags = [], command = ownCommand } = options
   const listen = ['--listen', '127.0.0.1:0', '--workers', String(workers), '--json']
   return {
     argv: [process.execPath, command, 'serve', fileURLToPath(module), ...listen, ...flags],

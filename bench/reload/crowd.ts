@@ -5,7 +5,7 @@ import { User } from './user.ts'
 
 /** How many users ask for a path, and how long they think between an answer and the next request. */
 const groups = [
-  { path: '/ping', users: 24, thinkMs: 5 },
+  { path: '/ping', users: 16, thinkMs: 10 },
   { path: '/slow', users: 4, thinkMs: 0 },
   { path: '/stream', users: 4, thinkMs: 0 },
 ] as const

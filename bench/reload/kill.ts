@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { processTree, type Server } from '../harness/index.ts'
 import { Crowd } from './crowd.ts'
@@ -22,6 +23,9 @@ export interface KillSeries {
   readonly reasons: string
 }
 
+/** Longer than the end of a process takes on a busy machine. */
+const closeTimeoutMs = 2_000
+const sleeper = new Int32Array(new SharedArrayBuffer(4))
 const keepAlive = { name: 'keep-alive', tls: false, connectAnew: false }
 
 /**
@@ -59,8 +63,9 @@ export async function killWorkers (
 }
 
 /**
- * Kills the worker that holds most requests. It is stopped before its connections are read, and nothing of
- * this waits: so no request is sent or answered between the count and the kill.
+ * Kills the worker that holds most requests. All of it happens in one turn of the loop that the clients
+ * live in, from the stop that freezes the worker to the moment when the system has closed its sockets: so
+ * no client sends a request between the count and the worker's end.
  *
  * @returns the requests that it held
  */
@@ -72,5 +77,16 @@ function killOne (server: Server, crowd: Crowd): number {
   process.kill(victim, 'SIGSTOP')
   const held = holding(victim)
   process.kill(victim, 'SIGKILL')
+  const endMs = performance.now() + closeTimeoutMs
+  while (!hasEnded(victim) && performance.now() < endMs) Atomics.wait(sleeper, 0, 0, 1)
   return held
+}
+
+/** A process that has ended stays as a zombie, without its files, until its parent has looked at it. */
+function hasEnded (pid: number): boolean {
+  try {
+    return / \(.*\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return true
+  }
 }

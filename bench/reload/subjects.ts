@@ -76,7 +76,7 @@ export const wattSubject: ReloadSubject = {
   name: 'Watt (reusePort), restart',
   command: (port, tls) => ({
     argv: [process.execPath, `${peersFolder}/node_modules/wattpm/bin/cli.js`, 'start'],
-    cwd: `${peersFolder}/${tls === undefined ? 'watt' : 'watt-tls'}`,
+    cwd: `${peersFolder}/watt`,
     env: { ...peerEnv(port, tls), NODE_OPTIONS: nodeOptions, PLT_DISABLE_UPDATE_CHECK: 'true' },
     addressIn: (line) => (line.includes('is now listening at') ? { host: '127.0.0.1', port } : undefined),
   }),

@@ -78,13 +78,12 @@ export class User {
       tls.connect({ host, port, rejectUnauthorized: false }) :
       net.connect({ host, port, noDelay: true })
     this.#socket = socket
-    let code: string | undefined
     socket.on(this.#options.tls ? 'secureConnect' : 'connect', () => this.#send())
     socket.on('data', (bytes: Buffer) => this.#read(socket, bytes))
     // The server's half is closed: of an idle connection it takes no further request.
     socket.on('end', () => this.#closed(socket, undefined))
-    socket.on('error', (error: NodeJS.ErrnoException) => (code = error.code ?? 'unknown'))
-    socket.on('close', () => this.#closed(socket, code))
+    socket.on('error', ({ code = 'unknown' }: NodeJS.ErrnoException) => this.#closed(socket, code))
+    socket.on('close', () => this.#closed(socket, undefined))
   }
 
   #send (): void {

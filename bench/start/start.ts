@@ -1,4 +1,4 @@
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { setTimeout as pause } from 'node:timers/promises'
 import {
   type Benchmark,
@@ -13,6 +13,7 @@ import {
   showRange,
   startServer,
 } from '../harness/index.ts'
+import { InstalledCopy } from './installed.ts'
 
 interface StartSubject {
   readonly name: string
@@ -20,14 +21,21 @@ interface StartSubject {
   readonly command: ServerCommand
 }
 
-const names = { nodeHttp: 'node:http', fastify: 'Fastify', serve: 'Plimsoll, served' } as const
+const names = {
+  nodeHttp: 'node:http',
+  fastify: 'Fastify',
+  installed: 'Plimsoll, installed',
+  sources: 'Plimsoll, from its sources',
+} as const
 
 /** How long a service is away: from the start of its process to its first answer. */
 export const start: Benchmark = {
   name: 'start',
   summary: 'process start to first answer of examples/minimal, against node:http and Fastify',
   async run ({ quick, say }: BenchmarkOptions): Promise<BenchmarkOutcome> {
-    const all = subjects()
+    say('building a copy as it is installed')
+    using copy = new InstalledCopy()
+    const all = subjects(copy)
     // The first start of each fills the file cache and the compile cache, as on any machine but a new one.
     for (const subject of all) await measure(subject)
     const measured = await interleave(all, quick ? 3 : 15, async (subject, round) => {
@@ -39,19 +47,21 @@ export const start: Benchmark = {
   },
 }
 
-function subjects (): readonly StartSubject[] {
+function subjects (copy: InstalledCopy): readonly StartSubject[] {
   const program = (file: string): ServerCommand => ({
     argv: [process.execPath, fileURLToPath(new URL(`../floor/${file}`, import.meta.url))],
   })
   const minimal = new URL('../../examples/minimal/service.ts', import.meta.url)
+  const serve = { workers: 1, flags: ['--admin', 'off'] }
   return [
     { name: names.nodeHttp, path: '/ping', command: program('node-http.ts') },
     { name: names.fastify, path: '/ping', command: program('fastify-bare.ts') },
     {
-      name: names.serve,
+      name: names.installed,
       path: '/',
-      command: plimsollServe(minimal, { workers: 1, flags: ['--admin', 'off'] }),
+      command: plimsollServe(pathToFileURL(copy.minimal), { ...serve, command: copy.command }),
     },
+    { name: names.sources, path: '/', command: plimsollServe(minimal, serve) },
   ]
 }
 
