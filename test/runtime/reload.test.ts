@@ -5,10 +5,10 @@ import { fetchText, plainModule, Running } from './running.fixture.ts'
 
 /** Asks again and again until told to stop; rejects with the first request that fails. */
 function client (origin: URL, agent?: Agent): { readonly stop: () => Promise<number> } {
-  let going = true
+  const asking = new AbortController()
   const done = (async () => {
     let answered = 0
-    while (going) {
+    while (!asking.signal.aborted) {
       await fetchText(origin, agent)
       answered++
     }
@@ -18,7 +18,7 @@ function client (origin: URL, agent?: Agent): { readonly stop: () => Promise<num
   done.catch(() => {})
   return {
     stop () {
-      going = false
+      asking.abort()
       return done
     },
   }

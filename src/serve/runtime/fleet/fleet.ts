@@ -1,12 +1,13 @@
 import { type Clock, type Random, systemClock, systemRandom } from '../../../kernel/index.ts'
 import type { Mode, Settings } from '../../settings/index.ts'
-import { type FailureReport, type FromWorker, reportFailure } from '../protocol.ts'
+import type { FailureReport, FromWorker } from '../protocol.ts'
 import type { DrainReason, SupervisorEvent } from '../supervisor-event.ts'
-import { CrashLoop, loopFrom } from './crash-loop.ts'
+import { bootError, farewell, wentWell } from './farewell.ts'
 import { FleetWorker } from './fleet-worker.ts'
+import { Pacer } from './pacer.ts'
 import { type FleetStep, type FleetView, isSettled, nextSteps } from './plan.ts'
 import { drawLimits, rotationDue } from './rotation.ts'
-import { StuckWatch } from './stuck-watch.ts'
+import { StuckGuard } from './stuck-guard.ts'
 import type { WorkerExit, WorkerHost } from './worker-host.ts'
 
 /** What all workers of one generation share. */
@@ -59,7 +60,7 @@ interface Reload {
 export class Fleet {
   readonly #options: Required<FleetOptions>
   readonly #workers = new Map<number, FleetWorker>()
-  readonly #crashLoop: CrashLoop
+  readonly #pacer: Pacer
   readonly #booted: PromiseWithResolvers<void> = Promise.withResolvers()
   readonly #emptied: PromiseWithResolvers<void> = Promise.withResolvers()
   #generation: Generation
@@ -69,16 +70,23 @@ export class Fleet {
   #reload: Reload | undefined
   #lastId = 0
   #lastGeneration: number
-  /** Waits of a crash loop that have not ended yet. */
-  #waits = 0
   #addresses = ''
   #rollingBack = false
+  #stuckGuard: StuckGuard | undefined
 
   constructor (options: FleetOptions, first: Omit<Generation, 'number'>) {
     const { clock = systemClock, random = systemRandom } = options
     const { onMessage = () => {}, onGone = () => {}, onGiveUp = () => {} } = options
     this.#options = { ...options, clock, random, onMessage, onGone, onGiveUp }
-    this.#crashLoop = new CrashLoop(random)
+    this.#pacer = new Pacer({
+      clock,
+      random,
+      report: options.report,
+      onGiveUp,
+      onFree: () => {
+        if (!this.#stopping) this.#act()
+      },
+    })
     this.#generation = { ...first, number: 1 }
     this.#lastGeneration = 1
   }
@@ -107,7 +115,11 @@ export class Fleet {
   async boot (): Promise<void> {
     const { clock, report } = this.#options
     const startedAtMs = clock.now()
-    this.#watchForStuck()
+    // Of the first generation, for the fleet's whole life: all workers share one tick.
+    const { interval: intervalMs, stuckAfter: stuckAfterMs } = this.#generation.settings.heartbeat
+    const stuckGuard = new StuckGuard({ clock, report, intervalMs, stuckAfterMs })
+    this.#stuckGuard = stuckGuard
+    void this.#emptied.promise.then(() => stuckGuard.close())
     this.#act()
     await this.#booted.promise
     report({ kind: 'booted', workers: this.#generation.size, tookMs: clock.now() - startedAtMs })
@@ -164,7 +176,7 @@ export class Fleet {
       proven: this.#proven,
       size: this.#generation.size,
       workers: this.workers,
-      mayStart: this.#waits === 0,
+      mayStart: this.#pacer.isFree,
       stopping: this.#stopping,
     }
   }
@@ -258,7 +270,7 @@ export class Fleet {
       if (worker.state === 'ready') this.#considerRotation(worker)
     } else if (message.plimsoll === 'drained') worker.cut = message.cut
     else if (message.plimsoll === 'failed') worker.error ??= message.error
-    if (worker.state !== 'starting') this.#stuckWatch?.heard(worker.id, clock.now())
+    if (worker.state !== 'starting') this.#stuckGuard?.heard(worker)
     onMessage(worker, message)
   }
 
@@ -295,66 +307,22 @@ export class Fleet {
     this.#act()
   }
 
-  #stuckWatch: StuckWatch | undefined
-
-  /** `heartbeat.*` of the first generation hold for the supervisor's life: all generations share one tick. */
-  #watchForStuck (): void {
-    const { clock } = this.#options
-    const { interval, stuckAfter } = this.#generation.settings.heartbeat
-    const watch = new StuckWatch({ intervalMs: interval, stuckAfterMs: stuckAfter })
-    this.#stuckWatch = watch
-    const cancel = clock.every(interval, () => {
-      for (const { worker, silentMs } of watch.silent(clock.now())) {
-        watch.forget(worker)
-        const stuck = this.#workers.get(worker)
-        if (stuck !== undefined) void this.#replaceStuck(stuck, silentMs)
-      }
-    })
-    void this.#emptied.promise.then(cancel)
-  }
-
-  async #replaceStuck (worker: FleetWorker, silentMs: number): Promise<void> {
-    const event = { kind: 'worker-stuck', silentMs, ...worker.name } as const
-    try {
-      this.#options.report({ ...event, stack: await worker.process.captureStack() })
-    } catch (error) {
-      this.#options.report({ ...event, stack: [], stackError: reportFailure(error).message })
-    }
-    worker.kill('stuck')
-  }
-
   #gone (worker: FleetWorker, exit: WorkerExit): void {
+    const { clock, report, onGone } = this.#options
     this.#workers.delete(worker.id)
-    this.#stuckWatch?.forget(worker.id)
+    this.#stuckGuard?.forget(worker)
     worker.deadline = undefined
-    const wasStarting = worker.state === 'starting'
-    const wentWell = worker.state === 'draining' && worker.loss === undefined && exit.code === 0
-    this.#reportGone(worker, exit, wentWell)
-    this.#options.onGone(worker)
+    report(farewell(worker, exit, clock.now()))
+    onGone(worker)
     if (this.#stopping) {
       if (this.#workers.size === 0) this.#emptied.resolve()
       return
     }
-    const isLoss = !wentWell && worker.loss !== 'abandoned'
-    if (isLoss && wasStarting && this.#refuseGeneration(worker, exit)) return
-    if (isLoss && (wasStarting || worker.state === 'ready')) this.#pace(worker)
+    if (!wentWell(worker, exit) && worker.loss !== 'abandoned' && worker.state !== 'draining') {
+      if (worker.state === 'starting' && this.#refuseGeneration(worker, exit)) return
+      this.#pacer.crashed(worker, this.#generation.settings)
+    }
     if (!this.#stopping) this.#act()
-  }
-
-  #reportGone (worker: FleetWorker, { code, signal, lastWords }: WorkerExit, wentWell: boolean): void {
-    const { clock, report } = this.#options
-    if (wentWell) return report({ kind: 'worker-drained', cut: worker.cut ?? 0, ...worker.name })
-    report({
-      kind: 'worker-lost',
-      reason: worker.loss ?? (worker.state === 'starting' ? 'boot-failed' : 'crashed'),
-      code,
-      signal,
-      inFlight: worker.vitals?.inFlight ?? 0,
-      heartbeatAgeMs: clock.now() - worker.vitalsAtMs,
-      ...(worker.error === undefined ? {} : { error: worker.error }),
-      lastWords,
-      ...worker.name,
-    })
   }
 
   /**
@@ -363,7 +331,7 @@ export class Fleet {
    * @returns whether it has; `false` when its generation has already proven itself
    */
   #refuseGeneration (worker: FleetWorker, exit: WorkerExit): boolean {
-    const error = worker.error ?? endedBeforeReady(exit)
+    const error = bootError(worker, exit)
     if (!this.#isBooted) {
       void this.stop().then(() => this.#booted.reject(new BootFailedError(error)))
       return true
@@ -393,35 +361,5 @@ export class Fleet {
       this.#options.report({ kind: 'reload-done', generation: this.#generation.number, tookMs })
     }
     reload.ended.resolve(outcome)
-  }
-
-  #pace (worker: FleetWorker): void {
-    const { clock, report, onGiveUp } = this.#options
-    const { backoffBase: baseMs, backoffCap: capMs, giveUpAfter } = this.#generation.settings.crash
-    const { startedAtMs, readyAtMs } = worker
-    const { crashes, waitMs, giveUp } = this.#crashLoop.crashed(
-      { startedAtMs, readyAtMs, nowMs: clock.now() },
-      { baseMs, capMs, giveUpAfter }
-    )
-    if (giveUp || (crashes >= loopFrom && waitMs > 0)) {
-      report({ kind: 'crash-loop', crashes, waitMs, givenUp: giveUp })
-    }
-    if (giveUp) return onGiveUp()
-    if (waitMs === 0) return
-    this.#waits++
-    clock.after(waitMs, () => {
-      this.#waits--
-      if (!this.#stopping) this.#act()
-    })
-  }
-}
-
-function endedBeforeReady ({ code, signal, lastWords }: WorkerExit): FailureReport {
-  const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`
-  const words = lastWords.trim()
-  return {
-    name: 'WorkerEndedError',
-    code: 'WORKER_ENDED',
-    message: `a worker ${how} before it was ready${words === '' ? '' : `:\n${words}`}`,
   }
 }
