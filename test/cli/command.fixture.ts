@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -89,6 +89,8 @@ export interface Workspace extends AsyncDisposable {
 /** A directory with files, removed at the end. */
 export async function workspace (files: Readonly<Record<string, string>> = {}): Promise<Workspace> {
   const directory = await mkdtemp(join(tmpdir(), 'plimsoll-cli-'))
+  // Where the tests run as root, the embedded database runs as somebody else, who must get in.
+  await chmod(directory, 0o755)
   async function write (name: string, text: string): Promise<void> {
     await mkdir(dirname(join(directory, name)), { recursive: true })
     await writeFile(join(directory, name), text)
