@@ -54,7 +54,7 @@ export class LocalStore {
   }
 
   /** @throws LocalValueError when it would not fit into an empty store */
-  set (key: string, value: Encoded, ttlMs = Number.POSITIVE_INFINITY): void {
+  set (key: string, value: Encoded, ttlMs: number = Number.POSITIVE_INFINITY): void {
     this.#put(key, value, this.#clock.now() + ttlMs)
   }
 
@@ -65,7 +65,7 @@ export class LocalStore {
   }
 
   /** @throws LocalValueError when the key holds no number */
-  increment (key: string, by: number, ttlMs = Number.POSITIVE_INFINITY): number {
+  increment (key: string, by: number, ttlMs: number = Number.POSITIVE_INFINITY): number {
     const entry = this.#live(key)
     const before = entry === undefined ? 0 : Number(entry.value)
     if (entry?.value.startsWith('"') === true || !Number.isFinite(before)) {

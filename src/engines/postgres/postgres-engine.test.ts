@@ -135,3 +135,13 @@ test('connections that the server closes do not end the process, and are replace
   assert.deepEqual(rows, [{ one: 1 }])
   await engine.check(AbortSignal.timeout(5_000))
 })
+
+test('a connection that breaks while in use fails its statement, and does not end the process', async () => {
+  await using engine = postgresEngine({ url: database.url, poolSize: 1 })
+  const pool = await engine.connect()
+  const client = await pool.connect()
+  await assert.rejects(client.query('SELECT pg_terminate_backend(pg_backend_pid())'))
+  client.release(true)
+  const { rows } = await pool.query('SELECT 1 AS one')
+  assert.deepEqual(rows, [{ one: 1 }])
+})

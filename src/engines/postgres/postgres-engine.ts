@@ -49,8 +49,10 @@ export function postgresEngine (options: PostgresEngineOptions): Engine<pg.Pool>
 
   const pools = new HeldClient('postgres', async () => {
     const pool = new pg.Pool({ ...config, max: poolSize, application_name: applicationName })
-    // Without a listener, an idle connection that the server closes would end the process.
+    // Without listeners, a connection that the server closes would end the process: an idle one by the pool's
+    // event, one in use by its own, beside the rejection of the statement that it was running.
     pool.on('error', (error) => onIdleError?.(error))
+    pool.on('connect', (client) => client.on('error', () => {}))
     try {
       const client = await pool.connect()
       client.release()
