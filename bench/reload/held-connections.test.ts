@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { test } from 'node:test'
 import { hasProc } from '../harness/index.ts'
-import { clientPortsOf, remotePorts } from './held-connections.ts'
+import { clientPortsOf, establishedPorts, remotePorts } from './held-connections.ts'
 
 test('the far ports of the given sockets are read, and a listening socket has none', () => {
   const table = [
@@ -13,6 +13,15 @@ test('the far ports of the given sockets are read, and a listening socket has no
     '   2: 0100007F:0BB8 0100007F:C002 01 00000000:00000000 00:00000000 00000000     0        0 13 1 0',
   ].join('\n')
   assert.deepEqual([...remotePorts(table, new Set(['11', '12']))], [0xC001])
+})
+
+test('a connection that its far end has closed is not established', () => {
+  const table = [
+    '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
+    '   0: 0100007F:C001 0100007F:0BB8 01 00000000:00000000 00:00000000 00000000     0        0 12 1 0',
+    '   1: 0100007F:C002 0100007F:0BB8 08 00000000:00000000 00:00000000 00000000     0        0 13 1 0',
+  ].join('\n')
+  assert.deepEqual([...establishedPorts(table)], [0xC001])
 })
 
 test('a connection that this process has accepted is among those it holds', {

@@ -25,6 +25,18 @@ export function remotePorts (table: string, inodes: ReadonlySet<string>): Readon
   return new Set(ports.filter((port) => port !== 0)) // a listening socket has no far end
 }
 
+/** Whether one of this machine's connections with such a local port has not been closed by its far end. */
+export function anyEstablished (localPorts: ReadonlySet<number>): boolean {
+  return [...establishedPorts(readFileSync('/proc/net/tcp', 'utf8'))].some((port) => localPorts.has(port))
+}
+
+/** @param table the content of `/proc/net/tcp`: the fourth field is the state, 01 an established connection */
+export function establishedPorts (table: string): ReadonlySet<number> {
+  const rows = table.split('\n').slice(1).map((line) => line.trim().split(/\s+/))
+  const open = rows.filter((fields) => fields[3] === '01')
+  return new Set(open.map((fields) => Number.parseInt(fields[1]?.split(':')[1] ?? '0', 16)))
+}
+
 function linkOf (file: string): string {
   try {
     return readlinkSync(file)

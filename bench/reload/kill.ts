@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { processTree, type Server } from '../harness/index.ts'
 import { Crowd } from './crowd.ts'
-import { clientPortsOf } from './held-connections.ts'
+import { anyEstablished, clientPortsOf } from './held-connections.ts'
 import type { LineWatch } from './line-watch.ts'
 
 /** One worker that was killed. */
@@ -75,18 +74,10 @@ function killOne (server: Server, crowd: Crowd): number {
   const [victim] = workers.toSorted((a, b) => holding(b) - holding(a))
   if (victim === undefined) throw new Error('the server has no worker to kill')
   process.kill(victim, 'SIGSTOP')
-  const held = holding(victim)
+  const ports = clientPortsOf(victim)
+  const held = crowd.outstandingAt(ports)
   process.kill(victim, 'SIGKILL')
   const endMs = performance.now() + closeTimeoutMs
-  while (!hasEnded(victim) && performance.now() < endMs) Atomics.wait(sleeper, 0, 0, 1)
+  while (anyEstablished(ports) && performance.now() < endMs) Atomics.wait(sleeper, 0, 0, 1)
   return held
-}
-
-/** A process that has ended stays as a zombie, without its files, until its parent has looked at it. */
-function hasEnded (pid: number): boolean {
-  try {
-    return / \(.*\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
-  } catch {
-    return true
-  }
 }

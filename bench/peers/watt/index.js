@@ -7,4 +7,7 @@ const { PORT, TLS_KEY, TLS_CERT } = process.env
 const app = Fastify(TLS_KEY ? { https: { key: readFileSync(TLS_KEY), cert: readFileSync(TLS_CERT) } } : {})
 await app.register(routes)
 await app.listen({ host: '127.0.0.1', port: Number(PORT) })
-globalThis.platformatic?.events?.on('close', () => app.close())
+
+export async function close () {
+  await app.close()
+}
