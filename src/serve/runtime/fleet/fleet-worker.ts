@@ -1,4 +1,5 @@
 import type { Cancel } from '../../../kernel/index.ts'
+import type { Settings } from '../../settings/index.ts'
 import type { FailureReport, Vitals } from '../protocol.ts'
 import type { DrainReason, LossReason, WorkerName } from '../supervisor-event.ts'
 import type { PlannedWorker, WorkerState } from './plan.ts'
@@ -10,6 +11,8 @@ export class FleetWorker implements PlannedWorker {
   readonly id: number
   readonly slot: number
   readonly generation: number
+  /** Those of its generation: it lives by them to its end. */
+  readonly settings: Settings
   readonly startedAtMs: number
   readonly limits: RotationLimits
   state: WorkerState = 'starting'
@@ -29,10 +32,11 @@ export class FleetWorker implements PlannedWorker {
   #deadline: Cancel | undefined
 
   constructor (
-    { id, slot, generation, nowMs, limits }: {
+    { id, slot, generation, settings, nowMs, limits }: {
       readonly id: number
       readonly slot: number
       readonly generation: number
+      readonly settings: Settings
       readonly nowMs: number
       readonly limits: RotationLimits
     }
@@ -40,6 +44,7 @@ export class FleetWorker implements PlannedWorker {
     this.id = id
     this.slot = slot
     this.generation = generation
+    this.settings = settings
     this.startedAtMs = nowMs
     this.vitalsAtMs = nowMs
     this.limits = limits

@@ -4,22 +4,12 @@ import type { FailureReport, FromWorker } from '../protocol.ts'
 import type { DrainReason, SupervisorEvent } from '../supervisor-event.ts'
 import { bootError, farewell, wentWell } from './farewell.ts'
 import { FleetWorker } from './fleet-worker.ts'
+import { type Generation, Generations, type ReloadOutcome } from './generations.ts'
 import { Pacer } from './pacer.ts'
 import { type FleetStep, type FleetView, isSettled, nextSteps } from './plan.ts'
 import { drawLimits, rotationDue } from './rotation.ts'
 import { StuckGuard } from './stuck-guard.ts'
 import type { WorkerExit, WorkerHost } from './worker-host.ts'
-
-/** What all workers of one generation share. */
-export interface Generation {
-  readonly number: number
-  readonly settings: Settings
-  /** Workers wanted; at least 1. */
-  readonly size: number
-}
-
-/** How a reload ended. */
-export type ReloadOutcome = 'done' | 'rolled-back' | 'stopped'
 
 export interface FleetOptions {
   readonly host: WorkerHost
@@ -50,12 +40,6 @@ export class BootFailedError extends Error {
   }
 }
 
-interface Reload {
-  readonly before: Generation
-  readonly startedAtMs: number
-  readonly ended: PromiseWithResolvers<ReloadOutcome>
-}
-
 /** Keeps the wanted workers running: carries out the plan, and feeds it with what happens. */
 export class Fleet {
   readonly #options: Required<FleetOptions>
@@ -63,15 +47,11 @@ export class Fleet {
   readonly #pacer: Pacer
   readonly #booted: PromiseWithResolvers<void> = Promise.withResolvers()
   readonly #emptied: PromiseWithResolvers<void> = Promise.withResolvers()
-  #generation: Generation
-  #proven = false
+  readonly #generations: Generations
   #isBooted = false
   #stopping = false
-  #reload: Reload | undefined
   #lastId = 0
-  #lastGeneration: number
   #addresses = ''
-  #rollingBack = false
   #stuckGuard: StuckGuard | undefined
 
   constructor (options: FleetOptions, first: Omit<Generation, 'number'>) {
@@ -87,12 +67,11 @@ export class Fleet {
         if (!this.#stopping) this.#act()
       },
     })
-    this.#generation = { ...first, number: 1 }
-    this.#lastGeneration = 1
+    this.#generations = new Generations(first, { clock, report: options.report })
   }
 
   get generation (): Generation {
-    return this.#generation
+    return this.#generations.current
   }
 
   get isBooted (): boolean {
@@ -116,39 +95,26 @@ export class Fleet {
     const { clock, report } = this.#options
     const startedAtMs = clock.now()
     // Of the first generation, for the fleet's whole life: all workers share one tick.
-    const { interval: intervalMs, stuckAfter: stuckAfterMs } = this.#generation.settings.heartbeat
+    const { interval: intervalMs, stuckAfter: stuckAfterMs } = this.generation.settings.heartbeat
     const stuckGuard = new StuckGuard({ clock, report, intervalMs, stuckAfterMs })
     this.#stuckGuard = stuckGuard
     void this.#emptied.promise.then(() => stuckGuard.close())
     this.#act()
     await this.#booted.promise
-    report({ kind: 'booted', workers: this.#generation.size, tookMs: clock.now() - startedAtMs })
+    report({ kind: 'booted', workers: this.generation.size, tookMs: clock.now() - startedAtMs })
   }
 
   /** Moves to a new generation; resolves when every worker is of it, or the old one is to stay. */
   async reload (settings: Settings, size: number, cause: string): Promise<ReloadOutcome> {
-    if (this.#reload !== undefined) throw new Error('a reload is under way already')
     if (this.#stopping) return 'stopped'
-    const { clock, report } = this.#options
-    this.#reload = {
-      before: this.#generation,
-      startedAtMs: clock.now(),
-      ended: Promise.withResolvers(),
-    }
-    this.#generation = { number: ++this.#lastGeneration, settings, size }
-    this.#proven = false
-    this.#rollingBack = false
-    report({ kind: 'reload-started', generation: this.#generation.number, cause })
-    const { ended } = this.#reload
+    const outcome = this.#generations.begin(settings, size, cause)
     this.#act()
-    return ended.promise
+    return outcome
   }
 
   /** Wants more workers, or fewer, but at least one; until the next reload. */
   resize (by: number): void {
-    const size = Math.max(1, this.#generation.size + by)
-    this.#generation = { ...this.#generation, size }
-    this.#options.report({ kind: 'scaled', workers: size })
+    this.#generations.resize(by)
     this.#act()
   }
 
@@ -157,7 +123,7 @@ export class Fleet {
     if (!this.#stopping) {
       this.#stopping = true
       this.#act()
-      this.#endReload('stopped')
+      this.#generations.stop()
       if (this.#workers.size === 0) this.#emptied.resolve()
     }
     return this.#emptied.promise
@@ -172,9 +138,9 @@ export class Fleet {
 
   #view (): FleetView {
     return {
-      generation: this.#generation.number,
-      proven: this.#proven,
-      size: this.#generation.size,
+      generation: this.generation.number,
+      proven: this.#generations.isProven,
+      size: this.generation.size,
       workers: this.workers,
       mayStart: this.#pacer.isFree,
       stopping: this.#stopping,
@@ -185,12 +151,11 @@ export class Fleet {
   #act (): void {
     for (const step of nextSteps(this.#view())) this.#carryOut(step)
     if (this.#stopping || !isSettled(this.#view())) return
-    this.#rollingBack = false
     if (!this.#isBooted) {
       this.#isBooted = true
       this.#booted.resolve()
     }
-    this.#endReload('done')
+    this.#generations.settled()
   }
 
   #carryOut (step: FleetStep): void {
@@ -203,16 +168,17 @@ export class Fleet {
 
   #start (slot: number): void {
     const { host, module, mode, clock, random, report } = this.#options
-    const { number: generation, settings } = this.#generation
+    const { number: generation, settings } = this.generation
     const { requests, lifetime, memory, jitter } = settings.rotate
     const worker = new FleetWorker({
       id: ++this.#lastId,
       slot,
       generation,
+      settings,
       nowMs: clock.now(),
       limits: drawLimits({ requests, lifetimeMs: lifetime, memoryBytes: memory }, jitter, random),
     })
-    const leads = !this.#proven
+    const leads = !this.#generations.isProven
     this.#workers.set(worker.id, worker)
     worker.process = host.fork(
       { worker: worker.id, slot, generation, leads, module: module.href, mode, settings },
@@ -222,10 +188,11 @@ export class Fleet {
       }
     )
     report({ kind: 'worker-started', ...worker.name })
-    this.#expectProgress(worker, settings.boot.timeout)
+    this.#expectProgress(worker)
   }
 
-  #expectProgress (worker: FleetWorker, timeoutMs: number): void {
+  #expectProgress (worker: FleetWorker): void {
+    const { timeout: timeoutMs } = worker.settings.boot
     worker.deadline = this.#options.clock.after(timeoutMs, () => {
       worker.kill('boot-failed', {
         name: 'BootTimeoutError',
@@ -237,7 +204,7 @@ export class Fleet {
 
   #drain (worker: FleetWorker, surplus: boolean): void {
     const { clock, report } = this.#options
-    const { delay, grace } = this.#generation.settings.drain
+    const { delay, grace } = worker.settings.drain
     const reason = this.#drainReason(worker, surplus)
     // Only the end of the whole is news for a load balancer: a replaced worker's siblings serve on.
     const delayMs = this.#stopping ? delay : 0
@@ -251,7 +218,10 @@ export class Fleet {
   #drainReason (worker: FleetWorker, surplus: boolean): DrainReason {
     if (this.#stopping) return 'shutdown'
     if (surplus) return 'scaled-down'
-    if (worker.generation !== this.#generation.number) return this.#rollingBack ? 'rollback' : 'reload'
+    if (worker.generation !== this.generation.number)
+      return this.#generations.isGoingBack ?
+        'rollback' :
+        'reload'
     return 'rotation'
   }
 
@@ -260,7 +230,7 @@ export class Fleet {
     if (message.plimsoll === 'progress') {
       const { message: text, share } = message
       if (worker.state === 'starting') {
-        this.#expectProgress(worker, this.#generation.settings.boot.timeout)
+        this.#expectProgress(worker)
         report({ kind: 'progress', message: text, ...(share === undefined ? {} : { share }), ...worker.name })
       }
     } else if (message.plimsoll === 'ready') this.#becameReady(worker, message)
@@ -285,7 +255,7 @@ export class Fleet {
     worker.state = 'ready'
     worker.readyAtMs = clock.now()
     worker.addresses = addresses
-    if (worker.generation === this.#generation.number) this.#proven = true
+    this.#generations.prove(worker.generation)
     report({ kind: 'worker-ready', bootMs, ...worker.name })
     if (addresses.join() !== this.#addresses) {
       this.#addresses = addresses.join()
@@ -320,7 +290,7 @@ export class Fleet {
     }
     if (!wentWell(worker, exit) && worker.loss !== 'abandoned' && worker.state !== 'draining') {
       if (worker.state === 'starting' && this.#refuseGeneration(worker, exit)) return
-      this.#pacer.crashed(worker, this.#generation.settings)
+      this.#pacer.crashed(worker, this.generation.settings)
     }
     if (!this.#stopping) this.#act()
   }
@@ -336,30 +306,9 @@ export class Fleet {
       void this.stop().then(() => this.#booted.reject(new BootFailedError(error)))
       return true
     }
-    if (this.#reload === undefined || worker.generation !== this.#generation.number) return false
-    const { before } = this.#reload
-    this.#options.report({
-      kind: 'reload-rolled-back',
-      generation: this.#generation.number,
-      kept: before.number,
-      error,
-    })
-    this.#generation = before
-    this.#proven = true
-    this.#rollingBack = true
-    this.#endReload('rolled-back')
+    if (!this.#generations.isOnTrial(worker.generation)) return false
+    this.#generations.rollBack(error)
     this.#act()
     return true
-  }
-
-  #endReload (outcome: ReloadOutcome): void {
-    const reload = this.#reload
-    if (reload === undefined) return
-    this.#reload = undefined
-    if (outcome === 'done') {
-      const tookMs = this.#options.clock.now() - reload.startedAtMs
-      this.#options.report({ kind: 'reload-done', generation: this.#generation.number, tookMs })
-    }
-    reload.ended.resolve(outcome)
   }
 }
