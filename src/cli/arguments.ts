@@ -1,17 +1,7 @@
 import { parseArgs } from 'node:util'
-import { type Flags, nearest, settingSpecs } from '../serve/settings/index.ts'
-import { type Command, type CommandFlag, commonFlags } from './command.ts'
+import { nearest, settingSpecs } from '../serve/settings/index.ts'
+import { type Arguments, type Command, type CommandFlag, commonFlags } from './command.ts'
 import { UsageError } from './errors.ts'
-
-/** A command line, taken apart. */
-export interface Arguments {
-  /** What came after the command's name, if anything. */
-  readonly operand: string | undefined
-  /** The command's own and common flags by name without dashes; `true` for one without a value. */
-  readonly options: Readonly<Record<string, string | boolean | undefined>>
-  /** Flags that are settings, for `resolveSettings`. */
-  readonly settings: Flags
-}
 
 /**
  * Takes the arguments of a command apart. Settings are checked later, together with those from other sources.

@@ -3,7 +3,7 @@ import { createSecureContext } from 'node:tls'
 import { postgresEngine, redisEngine } from '../engines/index.ts'
 import type { Service } from '../serve/service/index.ts'
 import { redactUrl, type Settings } from '../serve/settings/index.ts'
-import type { Verdict } from './run-checks.ts'
+import type { Verdict } from './verdict.ts'
 
 // Somebody waits at a terminal, or a deployment does.
 const connectTimeoutMs = 5_000

@@ -4,7 +4,7 @@ import { Health } from '../serve/health/index.ts'
 import { buildApp, type Service } from '../serve/service/index.ts'
 import type { Settings } from '../serve/settings/index.ts'
 import { createLogger, MetricsRegistry, Tracer } from '../telemetry/index.ts'
-import type { Verdict } from './run-checks.ts'
+import type { Verdict } from './verdict.ts'
 
 /**
  * Whether the routes and their schemas compile. The app is built as a worker builds it, but without what it

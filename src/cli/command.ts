@@ -1,5 +1,4 @@
-import type { Mode } from '../serve/settings/index.ts'
-import type { Arguments } from './arguments.ts'
+import type { Flags, Mode } from '../serve/settings/index.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** One command of `plimsoll`: what help says about it, and what it does. */
@@ -19,6 +18,16 @@ export interface Command {
   readonly mode: Mode
   /** @returns the exit code */
   run(given: Arguments, surroundings: Surroundings): Promise<number>
+}
+
+/** A command line, taken apart. */
+export interface Arguments {
+  /** What came after the command's name, if anything. */
+  readonly operand: string | undefined
+  /** The command's own and common flags by name without dashes; `true` for one without a value. */
+  readonly options: Readonly<Record<string, string | boolean | undefined>>
+  /** Flags that are settings, for `resolveSettings`. */
+  readonly settings: Flags
 }
 
 /** A flag that is no setting. */

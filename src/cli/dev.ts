@@ -1,4 +1,5 @@
 import type { Command } from './command.ts'
+import { findModule } from './settle.ts'
 
 /** `plimsoll dev`: everything in one terminal. */
 export const dev: Command = {
@@ -19,7 +20,9 @@ export const dev: Command = {
   flags: [],
   mode: 'dev',
   async run (given, surroundings) {
+    // What is only needed to run is loaded once there is something to run.
+    const module = findModule(given, surroundings)
     const { launch } = await import('./launch.ts')
-    return launch(given, surroundings, 'dev')
+    return launch(module, given, surroundings, 'dev')
   },
 }

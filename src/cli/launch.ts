@@ -1,11 +1,11 @@
 import { runSupervisor } from '../serve/runtime/index.ts'
 import type { Mode, ResolvedSettings } from '../serve/settings/index.ts'
-import type { Arguments } from './arguments.ts'
 import { asksForDatabase } from './asks-for-database.ts'
+import type { Arguments } from './command.ts'
 import { EmbeddedDatabase } from './embedded-database.ts'
 import type { Places } from './places.ts'
 import { openReporter } from './reporter.ts'
-import { findModule, settle } from './settle.ts'
+import { settle } from './settle.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /**
@@ -16,9 +16,13 @@ import type { Surroundings } from './surroundings.ts'
  *
  * @returns the supervisor's exit code
  */
-export async function launch (given: Arguments, surroundings: Surroundings, mode: Mode): Promise<number> {
+export async function launch (
+  module: URL,
+  given: Arguments,
+  surroundings: Surroundings,
+  mode: Mode
+): Promise<number> {
   const reporter = openReporter(given, surroundings)
-  const module = findModule(given, surroundings)
   await using database = new EmbeddedDatabase(reporter)
 
   async function resolve (): Promise<ResolvedSettings> {

@@ -1,5 +1,5 @@
 import type { SupervisorEvent } from '../serve/runtime/index.ts'
-import type { Arguments } from './arguments.ts'
+import type { Arguments } from './command.ts'
 import { eventLine } from './event-line.ts'
 import { Narrator } from './narrator.ts'
 import { type Places, placesOf } from './places.ts'

@@ -1,15 +1,16 @@
 import { fileURLToPath } from 'node:url'
 import { loadService, type Service } from '../serve/service/index.ts'
 import { type ResolvedSettings, SettingsError } from '../serve/settings/index.ts'
-import type { Arguments } from './arguments.ts'
 import { checkDatabase, checkRedis, checkTls } from './check-engines.ts'
 import { checkRoutes } from './check-routes.ts'
+import type { Arguments } from './command.ts'
 import { InterruptedError } from './errors.ts'
 import { exitCodes } from './exit-code.ts'
 import { type Accent, painter } from './paint.ts'
 import { pathFrom } from './places.ts'
 import { findModule, settle } from './settle.ts'
 import type { Surroundings } from './surroundings.ts'
+import type { Verdict } from './verdict.ts'
 
 /** What a check found. */
 export interface CheckResult {
@@ -20,9 +21,6 @@ export interface CheckResult {
   /** What was thrown, for `--verbose`. */
   readonly error?: unknown
 }
-
-/** What a check says when it is content; it throws when it is not. */
-export type Verdict = string | { readonly skipped: string }
 
 /** Runs all checks, and shows them. A check whose ground is missing is left out, not failed. */
 export async function runChecks (given: Arguments, surroundings: Surroundings): Promise<number> {

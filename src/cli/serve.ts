@@ -1,4 +1,5 @@
 import type { Command } from './command.ts'
+import { findModule } from './settle.ts'
 
 /** `plimsoll serve`: a service in several workers, for production. */
 export const serve: Command = {
@@ -22,7 +23,9 @@ export const serve: Command = {
   flags: [],
   mode: 'serve',
   async run (given, surroundings) {
+    // What is only needed to run is loaded once there is something to run.
+    const module = findModule(given, surroundings)
     const { launch } = await import('./launch.ts')
-    return launch(given, surroundings, 'serve')
+    return launch(module, given, surroundings, 'serve')
   },
 }

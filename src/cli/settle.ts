@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { findConfigFile, type Mode, type ResolvedSettings, resolveSettings } from '../serve/settings/index.ts'
-import type { Arguments } from './arguments.ts'
+import type { Arguments } from './command.ts'
 import { UsageError } from './errors.ts'
 import type { Surroundings } from './surroundings.ts'
 
