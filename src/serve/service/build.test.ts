@@ -128,3 +128,28 @@ test('the API document is OpenAPI 3.1, with every route and the problem that eac
   assert.ok(document.components.responses.Problem.content['application/problem+json'])
   assert.match((await app.inject('/docs/')).body, /swagger/i)
 })
+
+test('readiness stands on the checks that the service adds', async () => {
+  await using environment = await testEnvironment()
+  let open = false
+  const service = defineService({
+    name: 'x',
+    routes: (app) => {
+      app.health.addCheck({
+        name: 'shutter',
+        run: async () => {
+          if (!open) throw new Error('closed')
+        },
+      })
+    },
+  })
+  await buildApp(service, environment)
+  environment.health.started()
+  assert.equal((await environment.health.ready()).status, 'fail')
+  open = true
+  const fresh = await testEnvironment()
+  await buildApp(service, fresh)
+  fresh.health.started()
+  assert.equal((await fresh.health.ready()).status, 'pass')
+  await fresh[Symbol.asyncDispose]()
+})

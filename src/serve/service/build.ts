@@ -76,6 +76,7 @@ async function provide (
 ): Promise<void> {
   const { settings, lifecycle, telemetry, local } = environment
   app.decorate('local', local)
+  app.decorate('health', environment.health)
   if (service.database === undefined) absent(app, 'data', 'database: { schema, migrations }')
   else await provideDatabase(app, service.name, service.database, environment)
 
@@ -89,6 +90,7 @@ async function provide (
     module: service.compute,
     queue,
     registry: telemetry.registry,
+    onThreadLost: (error) => telemetry.logger.error({ err: error }, 'a compute thread was lost'),
     ...(threads === 'auto' ? {} : { threads }),
   })
   await lifecycle.start({ name: 'compute', close: () => compute.close() })

@@ -37,5 +37,7 @@ declare module 'fastify' {
     readonly compute: Compute['run']
     /** State and messages shared by the workers of this machine. */
     readonly local: LocalClient
+    /** What readiness stands on; add a check for each thing that the service cannot do without. */
+    readonly health: Pick<Health, 'addCheck'>
   }
 }
