@@ -2,7 +2,15 @@
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { floor } from './floor/floor.ts'
-import { type Benchmark, findTool, pinning, reportJson, reportOf, reportText, writeReport } from './harness/index.ts'
+import {
+  type Benchmark,
+  findTool,
+  pinning,
+  reportJson,
+  reportOf,
+  reportText,
+  writeReport,
+} from './harness/index.ts'
 import { idle } from './idle/idle.ts'
 import { reload } from './reload/reload.ts'
 import { start } from './start/start.ts'
@@ -45,7 +53,9 @@ async function main (): Promise<number> {
   }
   const benchmark = benchmarks.find((each) => each.name === name)
   if (benchmark === undefined || rest.length > 0) {
-    const wrong = name === undefined ? 'Which benchmark?' : `There is no benchmark "${[name, ...rest].join(' ')}".`
+    const wrong = name === undefined ?
+      'Which benchmark?' :
+      `There is no benchmark "${[name, ...rest].join(' ')}".`
     process.stderr.write(`${wrong}\n\n${usage}`)
     return 64
   }
@@ -54,7 +64,7 @@ async function main (): Promise<number> {
 
 async function run (
   benchmark: Benchmark,
-  { json, quick, gate }: { json: boolean, quick: boolean, gate: boolean }
+  { json, quick, gate }: { json: boolean; quick: boolean; gate: boolean }
 ): Promise<number> {
   leaveServerCore()
   const say = (message: string): void => void process.stderr.write(`  ${message}\n`)
@@ -67,7 +77,7 @@ async function run (
     else process.stdout.write(`${reportText(report)}\nWritten to ${file}\n`)
     return gate && report.checks.some(({ ok }) => !ok) ? 1 : 0
   } catch (error) {
-    const { code = '', message } = error as { code?: string, message: string }
+    const { code = '', message } = error as { code?: string; message: string }
     process.stderr.write(code.startsWith('BENCH_') ? `${message}\n` : `${(error as Error).stack}\n`)
     return code === 'BENCH_TOOL_MISSING' ? 69 : 70
   }

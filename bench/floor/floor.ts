@@ -118,11 +118,25 @@ function outcome (measured: ReadonlyMap<string, readonly Round[]>, generator: st
   return {
     tables: [{
       title: 'Floor: GET /ping',
-      columns: ['subject', 'rps', 'x node:http', 'x Fastify', 'CPU us/req', 'CPU x Fastify', 'p99 ms', 'errors'],
+      columns: [
+        'subject',
+        'rps',
+        'x node:http',
+        'x Fastify',
+        'CPU us/req',
+        'CPU x Fastify',
+        'p99 ms',
+        'errors',
+      ],
       rows,
     }],
     checks: [
-      atLeast('floor: rps of Plimsoll (registered) against Fastify', share(floorNames.plugin), 'ratio', target),
+      atLeast(
+        'floor: rps of Plimsoll (registered) against Fastify',
+        share(floorNames.plugin),
+        'ratio',
+        target
+      ),
       atLeast('floor: rps of Plimsoll (served) against Fastify', share(floorNames.serve), 'ratio', target),
     ],
     measurements: Object.fromEntries(measured),

@@ -1,5 +1,11 @@
 import { fileURLToPath } from 'node:url'
-import { type Address, peersFolder, plimsollAddress, plimsollServe, type ServerCommand } from '../harness/index.ts'
+import {
+  type Address,
+  peersFolder,
+  plimsollAddress,
+  plimsollServe,
+  type ServerCommand,
+} from '../harness/index.ts'
 import type { OtlpSink, SpanCounts } from './otlp-sink.ts'
 
 /** What a subject says it does, and the verification holds it to. */
@@ -105,5 +111,7 @@ function peer (file: string): ServerCommand {
 }
 
 function node (file: string): ServerCommand {
-  return { argv: [process.execPath, '--conditions=plimsoll-source', '--disable-warning=ExperimentalWarning', file] }
+  return {
+    argv: [process.execPath, '--conditions=plimsoll-source', '--disable-warning=ExperimentalWarning', file],
+  }
 }

@@ -73,7 +73,10 @@ async function demandTraces (subject: FloorSubject, address: Address, demand: De
     traces = (await subject.spans?.(address))?.traces ?? 0
   }
   const good = traces >= exportedAtLeast && traces <= sampledRequests
-  demand(good, `it exported ${traces} traces of ${sampledRequests} sampled and ${unsampledRequests} other requests`)
+  demand(
+    good,
+    `it exported ${traces} traces of ${sampledRequests} sampled and ${unsampledRequests} other requests`
+  )
 }
 
 /**

@@ -24,5 +24,5 @@ export interface Benchmark {
   readonly name: string
   /** One line for the list of benchmarks. */
   readonly summary: string
-  run (options: BenchmarkOptions): Promise<BenchmarkOutcome>
+  run(options: BenchmarkOptions): Promise<BenchmarkOutcome>
 }

@@ -15,4 +15,4 @@ export {
 } from './server.ts'
 export { median, quantile, ratio, summarize, type Summary } from './statistics.ts'
 export { renderTable, showCount, showRange, type Table } from './table.ts'
-export { findTool, pinning, type Pinning, ToolMissingError, versionOf } from './tools.ts'
+export { findTool, type Pinning, pinning, ToolMissingError, versionOf } from './tools.ts'

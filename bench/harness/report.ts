@@ -22,7 +22,7 @@ export interface Report extends BenchmarkOutcome {
 export function reportOf (
   name: string,
   outcome: BenchmarkOutcome,
-  { quick, startedMs, endedMs }: { quick: boolean, startedMs: number, endedMs: number }
+  { quick, startedMs, endedMs }: { quick: boolean; startedMs: number; endedMs: number }
 ): Report {
   return {
     name,
@@ -62,7 +62,9 @@ export function reportText (report: Report): string {
 }
 
 function showCheck ({ name, value, unit, target, ok }: Check): string {
-  return `${ok ? 'ok    ' : 'MISSED'} ${name}: ${Number.isNaN(value) ? 'not measured' : `${Number(value.toFixed(3))} ${unit}`} (target ${target})`
+  return `${ok ? 'ok    ' : 'MISSED'} ${name}: ${
+    Number.isNaN(value) ? 'not measured' : `${Number(value.toFixed(3))} ${unit}`
+  } (target ${target})`
 }
 
 function machine (): Record<string, string | number> {

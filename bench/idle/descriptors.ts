@@ -25,7 +25,7 @@ export function raiseDescriptors (needed: number): void {
 }
 
 /** @param limits the content of `/proc/self/limits` */
-export function parseLimits (limits: string): { soft: number, hard: number } {
+export function parseLimits (limits: string): { soft: number; hard: number } {
   const [, soft, hard] = /^Max open files\s+(\S+)\s+(\S+)/m.exec(limits) ?? []
   const count = (text = '0'): number => (text === 'unlimited' ? Number.POSITIVE_INFINITY : Number(text))
   return { soft: count(soft), hard: count(hard) }

@@ -44,7 +44,8 @@ export const idle: Benchmark = {
   name: 'idle',
   summary: 'memory of 10,000 idle keep-alive connections, against node:http and Fastify',
   async run ({ quick, say }: BenchmarkOptions): Promise<BenchmarkOutcome> {
-    if (!hasProc()) throw new ToolMissingError('/proc', 'It reads the memory of other processes there: run it on Linux.')
+    if (!hasProc())
+      throw new ToolMissingError('/proc', 'It reads the memory of other processes there: run it on Linux.')
     const connections = quick ? 1_000 : 10_000
     raiseDescriptors(connections + 1_000)
     const measured = await interleave(subjects(), quick ? 1 : 5, async (subject, round) => {
@@ -102,7 +103,15 @@ function outcome (measured: ReadonlyMap<string, readonly Round[]>, connections: 
     showRange(summarize(series(name, perConnection)), 0),
     showRange(ratio(series(name, perConnection), series(names.nodeHttp, perConnection))),
   ])
-  const columns = ['subject', 'empty MiB', 'RSS MiB', 'PSS MiB', 'PSS x node:http', 'bytes/connection', 'x node:http']
+  const columns = [
+    'subject',
+    'empty MiB',
+    'RSS MiB',
+    'PSS MiB',
+    'PSS x node:http',
+    'bytes/connection',
+    'x node:http',
+  ]
   const table: Table = { title: `${showCount(connections)} idle keep-alive connections`, columns, rows }
   return {
     tables: [table],

@@ -22,5 +22,5 @@ export interface LoadOptions {
 export interface Generator {
   /** For the report: its name and version. */
   readonly text: string
-  run (options: LoadOptions): Promise<LoadResult>
+  run(options: LoadOptions): Promise<LoadResult>
 }

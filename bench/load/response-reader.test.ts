@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type ReadResponse, ResponseReader } from './response-reader.ts'
 
-const chunked = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n\r\n'
+const chunked =
+  'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n\r\n'
 const withLength = 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello'
 
 /** Feeds the text in pieces of `size` bytes; only the last piece may complete the response. */

@@ -54,10 +54,14 @@ export class ResponseReader {
   /** @returns whether a part was read; the state 'head' again says that the response is complete */
   #step (): boolean {
     switch (this.#state) {
-      case 'head': return this.#readHead()
-      case 'chunk-size': return this.#readChunkSize()
-      case 'trailer': return this.#readTrailer()
-      default: return this.#readBody()
+      case 'head':
+        return this.#readHead()
+      case 'chunk-size':
+        return this.#readChunkSize()
+      case 'trailer':
+        return this.#readTrailer()
+      default:
+        return this.#readBody()
     }
   }
 
@@ -68,13 +72,18 @@ export class ResponseReader {
     if (status === undefined) throw new Error(`not a response: ${head.slice(0, 40)}`)
     this.#statusCode = Number(status)
     this.#bodyBytes = 0
-    this.#closes = /^connection: *close/im.test(head) || (minor === '0' && !/^connection: *keep-alive/im.test(head))
+    this.#closes = /^connection: *close/im.test(head) ||
+      (minor === '0' && !/^connection: *keep-alive/im.test(head))
     if (/^transfer-encoding: *chunked/im.test(head)) this.#state = 'chunk-size'
     else {
       const length = /^content-length: *(\d+)/im.exec(head)?.[1]
       const empty = this.#statusCode === 204 || this.#statusCode === 304
       this.#left = Number(length ?? (empty ? 0 : Number.POSITIVE_INFINITY))
-      this.#state = this.#left === 0 ? 'head' : this.#left === Number.POSITIVE_INFINITY ? 'until-close' : 'length'
+      this.#state = this.#left === 0 ?
+        'head' :
+        this.#left === Number.POSITIVE_INFINITY ?
+        'until-close' :
+        'length'
     }
     return true
   }

@@ -23,7 +23,10 @@ app.addHook('onRequest', (request, reply, done) => {
 })
 app.addHook('onResponse', (request, reply, done) => {
   const route = request.routeOptions.url ?? 'unmatched'
-  durations.observe({ method: request.method, route, status_code: reply.statusCode }, reply.elapsedTime / 1000)
+  durations.observe(
+    { method: request.method, route, status_code: reply.statusCode },
+    reply.elapsedTime / 1000
+  )
   done()
 })
 const sendProblem = (reply, status, title) =>

@@ -35,7 +35,7 @@ const keepAlive = { name: 'keep-alive', tls: false, connectAnew: false }
 export async function killWorkers (
   server: Server,
   lines: LineWatch,
-  { kills, say }: { kills: number, say: (message: string) => void }
+  { kills, say }: { kills: number; say: (message: string) => void }
 ): Promise<KillSeries> {
   const crowd = new Crowd(server.address, keepAlive)
   const done: Kill[] = []

@@ -1,5 +1,5 @@
-import net from 'node:net'
 import { once } from 'node:events'
+import net from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import {
   atLeast,
@@ -89,7 +89,11 @@ async function reloadUnderLoad (
     tookSeconds.push((performance.now() - startedMs) / 1000)
     await pause(250)
     const { sent, reasons } = crowd.tally
-    say(`${subject.name}, ${mode.name}: reload ${done + 1}/${reloads}, ${showCount(sent)} sent, failed: ${reasons}`)
+    say(
+      `${subject.name}, ${mode.name}: reload ${done + 1}/${reloads}, ${
+        showCount(sent)
+      } sent, failed: ${reasons}`
+    )
   }
   await pause(1_000) // what the last reload left behind is still draining
   await crowd.leave()
@@ -107,7 +111,10 @@ async function reloadUnderLoad (
   }
 }
 
-async function killSeries (notes: string[], { quick, say }: BenchmarkOptions): Promise<KillSeries | undefined> {
+async function killSeries (
+  notes: string[],
+  { quick, say }: BenchmarkOptions
+): Promise<KillSeries | undefined> {
   if (!hasProc()) {
     notes.push('killed workers were not measured: what a worker holds is read from /proc (Linux)')
     return undefined
@@ -195,8 +202,18 @@ function outcome (
         'reloads',
         quick ? 3 : 30
       ),
-      atLeast('reload: requests sent to Plimsoll during reloads', allSent, 'requests', quick ? 1_000 : 30_000),
-      atMost('kill: failed requests that no killed worker held', kills?.beyondHeld ?? Number.NaN, 'requests', 0),
+      atLeast(
+        'reload: requests sent to Plimsoll during reloads',
+        allSent,
+        'requests',
+        quick ? 1_000 : 30_000
+      ),
+      atMost(
+        'kill: failed requests that no killed worker held',
+        kills?.beyondHeld ?? Number.NaN,
+        'requests',
+        0
+      ),
     ],
     measurements: { series, kills },
     versions: {

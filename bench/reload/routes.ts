@@ -16,7 +16,7 @@ export default async function routes (app: FastifyInstance): Promise<void> {
   })
 }
 
-async function * chunks (): AsyncGenerator<string> {
+async function* chunks (): AsyncGenerator<string> {
   for (let sent = 0; sent < streamChunks; sent++) {
     if (sent > 0) await pause(streamGapMs)
     yield streamChunk

@@ -12,9 +12,9 @@ import { waitUntil } from './wait-until.ts'
 export interface ReloadSubject {
   readonly name: string
   /** @param port a free port, for runtimes that cannot tell which they got; others choose their own */
-  command (port: number, tls: TlsFiles | undefined): ServerCommand
+  command(port: number, tls: TlsFiles | undefined): ServerCommand
   /** Replaces all workers; settles when the new ones serve and the old ones have been told to go. */
-  reload (server: Server, lines: LineWatch): Promise<void>
+  reload(server: Server, lines: LineWatch): Promise<void>
 }
 
 const run = promisify(execFile)

@@ -33,7 +33,15 @@ async function tryUser (
   await once(server, 'listening')
   const { port } = server.address() as net.AddressInfo
   const tally = new Tally()
-  const user = new User({ host: '127.0.0.1', port, tls: false, connectAnew, path: '/ping', thinkMs: 0, tally })
+  const user = new User({
+    host: '127.0.0.1',
+    port,
+    tls: false,
+    connectAnew,
+    path: '/ping',
+    thinkMs: 0,
+    tally,
+  })
   await enough.promise
   await user.stop()
   server.close()

@@ -2,7 +2,7 @@ import net from 'node:net'
 import tls from 'node:tls'
 import { type ReadResponse, ResponseReader } from '../load/index.ts'
 import { bodyBytes } from './paths.ts'
-import { failureReason, type FailureReason, type Tally } from './tally.ts'
+import { type FailureReason, failureReason, type Tally } from './tally.ts'
 
 export interface UserOptions {
   readonly host: string

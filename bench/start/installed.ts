@@ -14,7 +14,13 @@ export class InstalledCopy implements Disposable {
   constructor () {
     const { stdout } = spawnSync(
       process.execPath,
-      [`${root}node_modules/typescript/bin/tsc`, '-p', 'tsconfig.build.json', '--outDir', `${this.#folder}/dist`],
+      [
+        `${root}node_modules/typescript/bin/tsc`,
+        '-p',
+        'tsconfig.build.json',
+        '--outDir',
+        `${this.#folder}/dist`,
+      ],
       { cwd: root, encoding: 'utf8' }
     )
     if (!existsSync(`${this.#folder}/dist/cli/main.js`)) throw new Error(`it cannot be built:\n${stdout}`)

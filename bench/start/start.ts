@@ -1,5 +1,5 @@
-import { fileURLToPath, pathToFileURL } from 'node:url'
 import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import {
   type Benchmark,
   type BenchmarkOptions,
@@ -88,10 +88,16 @@ function outcome (measured: ReadonlyMap<string, readonly number[]>): BenchmarkOu
     showRange(ratio(series(name), series(names.fastify))),
   ])
   return {
-    tables: [{ title: 'Start to first answer', columns: ['subject', 'ms', 'x node:http', 'x Fastify'], rows }],
+    tables: [{
+      title: 'Start to first answer',
+      columns: ['subject', 'ms', 'x node:http', 'x Fastify'],
+      rows,
+    }],
     checks: [],
     measurements: Object.fromEntries(measured),
     versions: { fastify: packageVersion('fastify') },
-    notes: ['Wall time from the start of the process to the last byte of its first answer; a warm file cache.'],
+    notes: [
+      'Wall time from the start of the process to the last byte of its first answer; a warm file cache.',
+    ],
   }
 }
