@@ -18,10 +18,7 @@ export async function applyFile (
   name: string,
   signal?: AbortSignal
 ): Promise<void> {
-  // Each file starts alike, whatever the one before has set; and no statement timeout of the pool's holds here.
-  await client.query(
-    `RESET ALL; SET search_path = ${quoteIdentifier(schema)}, public; SET statement_timeout = 0`
-  )
+  await client.query(prepareSql(schema))
   if (file.transaction) await client.query('BEGIN')
   for (const statement of file.statements) {
     signal?.throwIfAborted()
@@ -33,6 +30,16 @@ export async function applyFile (
   }
   await record(client, schema, name, file.checksum)
   if (file.transaction) await client.query('COMMIT')
+}
+
+/**
+ * Each file starts alike, whatever the one before has set, and no statement timeout of the pool's holds. Where the
+ * server can (14 or later, not on Windows), it looks each second whether we live: else a killed process's last
+ * statement would run to its end, and hold the migration lock until then.
+ */
+function prepareSql (schema: string): string {
+  return `RESET ALL; SET search_path = ${quoteIdentifier(schema)}, public; SET statement_timeout = 0;
+    DO $$ BEGIN SET client_connection_check_interval = '1s'; EXCEPTION WHEN OTHERS THEN NULL; END $$`
 }
 
 /** Places the failure where PostgreSQL points to, else at the beginning of the statement. */

@@ -104,7 +104,7 @@ export function embeddedPostgres (options: EmbeddedPostgresOptions): Engine<Embe
     if (running === undefined) throw unavailable('it is not started; call connect() first')
     if (running.presence.lost) throw unavailable('the server was stopped; call connect() to start it again')
     try {
-      await untilAborted(running.presence.check(), signal)
+      await keepingProcessAlive(() => untilAborted(running.presence.check(), signal))
     } catch (error) {
       throw unavailable(signal.aborted ? 'it did not answer in time' : 'the server was stopped', error)
     }
@@ -114,7 +114,7 @@ export function embeddedPostgres (options: EmbeddedPostgresOptions): Engine<Embe
   return { name: 'embedded', connect, check, close, [Symbol.asyncDispose]: close }
 }
 
-/** The clock's timers do not keep the process alive, and nothing else does while a server starts or stops. */
+/** Neither the clock's timers nor the presence keep the process alive, and nothing else may while we wait. */
 async function keepingProcessAlive<T> (work: () => Promise<T>): Promise<T> {
   const hold = setInterval(() => {}, 2 ** 30)
   try {

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import pg from 'pg'
 import { superuser } from './cluster.ts'
 
@@ -39,7 +40,12 @@ export class Presence {
       const { rows } = await client.query<{ entered: boolean }>(
         `SELECT pg_try_advisory_lock_shared(${presenceKey}) AS entered`
       )
-      if (rows[0]?.entered === true) return presence
+      if (rows[0]?.entered === true) {
+        // A program that ends without closing ends; the server's idle watch sees to the rest.
+        const { stream } = client.connection
+        if (stream instanceof Socket) stream.unref()
+        return presence
+      }
     } catch (error) {
       await presence.leave()
       throw error
