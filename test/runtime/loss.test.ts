@@ -4,15 +4,22 @@ import { fetchText, isAlive, Running, waitUntil } from './running.fixture.ts'
 
 test('a worker killed with -9 is replaced, and the report counts the requests it held', async () => {
   await using running = new Running({
-    flags: { workers: '1', 'heartbeat-interval': '100ms', 'heartbeat-stuck-after': '10s' },
+    flags: {
+      admin: '127.0.0.1:0',
+      workers: '1',
+      'heartbeat-interval': '100ms',
+      'heartbeat-stuck-after': '10s',
+    },
   })
   const origin = await running.origin()
+  const { host, port } = await running.event('admin-listening')
   const { pid } = await running.event('worker-ready')
   await running.event('booted')
   const held = [1, 2, 3].map(() => assert.rejects(fetchText(new URL('/hang', origin))))
-  await fetchText(origin)
-  // The count is what the last heartbeat said: two intervals later it must have been said.
-  await new Promise((resolve) => setTimeout(resolve, 300))
+  await waitUntil(
+    'a heartbeat has said it',
+    async () => /"inFlight": 3/.test(await fetchText(new URL(`http://${host}:${port}/status`)))
+  )
   process.kill(pid, 'SIGKILL')
   const lost = await running.event('worker-lost')
   assert.deepEqual([lost.reason, lost.signal, lost.inFlight], ['crashed', 'SIGKILL', 3])

@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly module?: string
   readonly flags?: Readonly<Record<string, string>>
   readonly watch?: boolean
+  /** The module is a service for the real worker. @default false: it is one for the fixture's */
+  readonly service?: boolean
 }
 
 /** Answers any path; `/slow` takes half a second, `/stuck` never comes back, `/throw` ends the process. */
@@ -42,7 +44,7 @@ export class Running implements AsyncDisposable {
   stderr = ''
   readonly #wake = new Set<() => void>()
 
-  constructor ({ module = plainModule, flags = {}, watch = false }: RunOptions = {}) {
+  constructor ({ module = plainModule, flags = {}, watch = false, service = false }: RunOptions = {}) {
     this.directory = mkdtempSync(join(tmpdir(), 'plimsoll-runtime-'))
     this.writeModule(module)
     this.writeFlags(flags)
@@ -56,6 +58,7 @@ export class Running implements AsyncDisposable {
         ...process.env,
         FIXTURE_FLAGS: join(this.directory, 'flags.json'),
         FIXTURE_WATCH: watch ? '1' : '0',
+        FIXTURE_SERVICE: service ? '1' : '0',
       },
     })
     // A supervisor that does not end fails its test, rather than keep it waiting.
