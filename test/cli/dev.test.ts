@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { runCommand, type Running, startCommand, workspace } from './command.fixture.ts'
@@ -80,6 +82,9 @@ test('Ctrl-C during the first start of the database ends with 130, and leaves no
   await running.says(/creating the database files/)
   running.process.kill('SIGINT')
   assert.equal((await running.finished).exitCode, 130)
+  // A running server holds this file.
+  const left = await readdir(join(place.directory, '.plimsoll'), { recursive: true })
+  assert.deepEqual(left.filter((name) => name.endsWith('postmaster.pid')), [])
   await using again = startCommand(['dev', ...anyPort], place)
   assert.deepEqual(await bump((await placesOf(again)).get('API') ?? ''), { n: 41 })
 })
