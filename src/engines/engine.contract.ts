@@ -13,7 +13,10 @@ export interface EngineSubjects<Client> {
   up(): Promise<Engine<Client>>
   /** Connected or not, its `check` fails. */
   down(): Promise<Engine<Client>>
-  /** Its `connect` fails with `EngineUnavailableError`; left out where a failure to connect is another error. */
+  /**
+   * Its `connect` fails with `EngineUnavailableError`; left out where a failure to connect is another
+   * error.
+   */
   unreachable?: () => Promise<Engine<Client>>
   /** Takes connections, and never answers. */
   silent?: () => Promise<Engine<Client>>

@@ -33,9 +33,9 @@ export async function applyFile (
 }
 
 /**
- * Each file starts alike, whatever the one before has set, and no statement timeout of the pool's holds. Where the
- * server can (14 or later, not on Windows), it looks each second whether we live: else a killed process's last
- * statement would run to its end, and hold the migration lock until then.
+ * Each file starts alike, whatever the one before has set, and no statement timeout of the pool's holds.
+ * Where the server can (14 or later, not on Windows), it looks each second whether we live: else a killed
+ * process's last statement would run to its end, and hold the migration lock until then.
  */
 function prepareSql (schema: string): string {
   return `RESET ALL; SET search_path = ${quoteIdentifier(schema)}, public; SET statement_timeout = 0;

@@ -10,8 +10,8 @@ export class MigrationEditedError extends Error {
 
   constructor (file: string, recorded: string, found: string) {
     super(
-      `migration ${file} was edited after it was applied (checksum then ${recorded}, now ${found}): restore the file ` +
-        'from version control, and put the change into a new migration'
+      `migration ${file} was edited after it was applied (checksum then ${recorded}, now ${found}): ` +
+        'restore the file from version control, and put the change into a new migration'
     )
     this.file = file
     this.recorded = recorded
@@ -28,8 +28,8 @@ export class MigrationMissingError extends Error {
 
   constructor (file: string, recorded: string) {
     super(
-      `migration ${file} was applied to this database (checksum ${recorded}), but its file is gone: restore it from ` +
-        'version control, or start the release that brought it'
+      `migration ${file} was applied to this database (checksum ${recorded}), but its file is gone: ` +
+        'restore it from version control, or start the release that brought it'
     )
     this.file = file
     this.recorded = recorded

@@ -110,7 +110,7 @@ test('a new file below an applied one is refused, and so are two with one number
   await assert.rejects(box.run(), { code: 'MIGRATION_ORDER', file: '0002_c.sql', other: '0002_b.sql' })
 })
 
-test('a wrong name, a missing directory and a file that commits are refused before anything runs', async () => {
+test('a wrong name, a missing directory and a file that commits are refused at once', async () => {
   await using box = await sandbox({ 'first.sql': 'SELECT 1' })
   await assert.rejects(box.run(), { code: 'MIGRATION_FILE', file: 'first.sql' })
   await assert.rejects(box.run({ directory: new URL('./missing', box.directory) }), {
@@ -121,7 +121,7 @@ test('a wrong name, a missing directory and a file that commits are refused befo
   await assert.rejects(box.run(), { code: 'MIGRATION_FILE', file: '0001_a.sql' })
 })
 
-test('a failure names file, line and column, keeps nothing of the file, and the next run applies the cure', async () => {
+test('a failure names file, line and column, and keeps nothing of the file', async () => {
   await using box = await sandbox(first)
   await box.write('0002_bad.sql', '-- ü 😀\nCREATE TABLE kept ();\n\nSELECT 1,\n  nonsense FROM item;\n')
   await assert.rejects(box.run(), (error: MigrationFailedError) => {
@@ -142,7 +142,7 @@ test('a failure that PostgreSQL does not place names the line of its statement',
   await assert.rejects(box.run(), { code: 'MIGRATION_FAILED', line: 3, column: 3, sqlState: '23505' })
 })
 
-test('a file without a transaction may build an index concurrently, after dropping a half-made one', async () => {
+test('a file without a transaction may drop and build an index concurrently', async () => {
   await using box = await sandbox({
     ...first,
     '0002_index.sql': '-- plimsoll: no transaction\nDROP INDEX CONCURRENTLY IF EXISTS item_id;\n' +

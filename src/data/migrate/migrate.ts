@@ -16,7 +16,10 @@ export interface MigrateProgress {
 }
 
 export interface MigrateOptions {
-  /** One of its connections is used, and closed at the end. It must reach PostgreSQL itself, or a pooler in session mode. */
+  /**
+   * One of its connections is used, and closed at the end. It must reach PostgreSQL itself, or a pooler in
+   * session mode.
+   */
   readonly pool: pg.Pool
   /** Made if missing. Files run with it first in the search path, `public` second. */
   readonly schema: string
@@ -42,15 +45,17 @@ export interface MigrateResult {
 /**
  * Brings a schema up to date with its migration files.
  *
- * Each file runs in one transaction together with its record, so that a kill leaves it applied or not at all. A
- * file whose first line is `-- plimsoll: no transaction` runs outside one, for CREATE INDEX CONCURRENTLY and its
- * like: when it fails in the middle its first statements stay, so write it to be run twice.
+ * Each file runs in one transaction together with its record, so that a kill leaves it applied or not at
+ * all. A file whose first line is `-- plimsoll: no transaction` runs outside one, for CREATE INDEX
+ * CONCURRENTLY and its like: when it fails in the middle its first statements stay, so write it to be run
+ * twice.
  *
- * Of processes that start at once one applies the files; the others wait and find them applied. When there is
- * nothing to do no lock is taken.
+ * Of processes that start at once one applies the files; the others wait and find them applied. When there
+ * is nothing to do no lock is taken.
  *
- * @throws MigrationEditedError, MigrationMissingError, MigrationOrderError, MigrationFileError before anything is
- *   applied; MigrationFailedError with the place in the file; MigrationLockedError; SettingError for the schema's name
+ * @throws MigrationEditedError, MigrationMissingError, MigrationOrderError, MigrationFileError before
+ *   anything is applied; MigrationFailedError with the place in the file; MigrationLockedError;
+ *   SettingError for the schema's name
  */
 export async function migrate (options: MigrateOptions): Promise<MigrateResult> {
   const { pool, directory, seed } = options

@@ -21,7 +21,8 @@ const transactionControl =
   /^(?:begin(?!\s+atomic)|start\s+transaction|commit|end|rollback(?!\s+to)|abort|prepare\s+transaction)\b/i
 
 /**
- * Reads the migrations of a directory in order of their numbers. Files that do not end in `.sql` are left alone.
+ * Reads the migrations of a directory in order of their numbers. Files that do not end in `.sql` are left
+ * alone.
  *
  * @param except a file in the directory that is no migration: the seed
  * @throws MigrationFileError, MigrationOrderError

@@ -11,13 +11,24 @@ export interface Statement {
  *
  * @see https://www.postgresql.org/docs/18/sql-syntax-lexical.html
  */
-const token =
-  /(?<line>--[^\n]*)|(?<block>\/\*)|(?<escaped>[eE]'(?:[^'\\]|\\.|'')*')|(?<text>'(?:[^']|'')*')|(?<name>"(?:[^"]|"")*")|(?<dollar>\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$)|(?<word>[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)|(?<end>;)/gs
+const token = new RegExp(
+  [
+    String.raw`(?<line>--[^\n]*)`,
+    String.raw`(?<block>/\*)`,
+    String.raw`(?<escaped>[eE]'(?:[^'\\]|\\.|'')*')`,
+    String.raw`(?<text>'(?:[^']|'')*')`,
+    String.raw`(?<name>"(?:[^"]|"")*")`,
+    String.raw`(?<dollar>\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$)`,
+    String.raw`(?<word>[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)`,
+    '(?<end>;)',
+  ].join('|'),
+  'gs'
+)
 
 /**
- * Splits SQL into its statements, so that a failure can be placed and that what must run alone does. It knows
- * strings, quoted names, dollar quotes, nested comments and the bodies of SQL functions; it checks nothing, so
- * that every error is PostgreSQL's own.
+ * Splits SQL into its statements, so that a failure can be placed and that what must run alone does. It
+ * knows strings, quoted names, dollar quotes, nested comments and the bodies of SQL functions; it checks
+ * nothing, so that every error is PostgreSQL's own.
  */
 export function splitStatements (sql: string): readonly Statement[] {
   const statements: Statement[] = []

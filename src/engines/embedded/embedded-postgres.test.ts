@@ -104,7 +104,7 @@ async function user (directory: string, options: ForkOptions = {}, idleMs = 60_0
   }
 }
 
-test('the first start gives a server of version 18 in UTF-8, says its steps, and clears what a killed one left', async () => {
+test('the first start gives version 18 in UTF-8, says its steps, and clears what a kill left', async () => {
   await using folder = await serverFolder()
   const half = join(folder.path, 'data.new.999999999.abcd')
   await mkdir(half)
@@ -121,7 +121,7 @@ test('the first start gives a server of version 18 in UTF-8, says its steps, and
   await assert.rejects(stat(half), { code: 'ENOENT' })
 })
 
-test('it is closed to others: the data are private, and a wrong password is refused over TCP and socket', async () => {
+test('its data are private, and a wrong password is refused over TCP and socket', async () => {
   await using engine = embeddedPostgres({ directory: shared.path })
   const url = new URL((await engine.connect()).url)
   assert.equal((await stat(join(shared.path, 'data'))).mode & 0o777, 0o700)
@@ -169,7 +169,7 @@ test('two directories are two servers', async () => {
   assert.deepEqual(await query(otherUrl, `SELECT to_regclass('here') AS found`), [{ found: null }])
 })
 
-test('three processes that start at once on an empty directory share one server; the last to leave stops it', async () => {
+test('processes that start at once share a server, and the last to leave stops it', async () => {
   await using folder = await serverFolder()
   const users = await Promise.all([1, 2, 3].map(() => user(folder.path)))
   assert.equal(new Set(users.map(({ url }) => url)).size, 1)
@@ -235,7 +235,7 @@ function missing (url: string, committed: number): Promise<readonly unknown[]> {
   )
 }
 
-test('a server whose users were all killed stops itself after a while, and not while somebody is connected', async () => {
+test('a server whose users were all killed stops itself, and not while somebody is connected', async () => {
   const first = await user(shared.path, {}, 120)
   const other = new pg.Client({ connectionString: first.url })
   await other.connect()

@@ -28,8 +28,9 @@ let server: Engine<EmbeddedServer> | undefined
 let users = 0
 
 /**
- * Makes an empty database in a real PostgreSQL. The server is shared by all test files that run at the time, and
- * stops with the last of them. Takes about 100 ms for the first of a file, and 50 ms for any other.
+ * Makes an empty database in a real PostgreSQL. The server is shared by all test files that run at the
+ * time, and stops with the last of them. Takes about 100 ms for the first of a file, and 50 ms for any
+ * other.
  */
 export async function testDatabase (): Promise<TestDatabase> {
   const name = `test_${process.pid}_${randomBytes(4).toString('hex')}`

@@ -5,10 +5,10 @@ import pg from 'pg'
 const looks = 6
 
 /**
- * Makes the server stop itself when nobody has been connected to it for `idleMs`, as after `kill -9` of all who
- * used it. The watch is a statement in the server, so it needs no process of its own; the connection that sent it
- * is closed once it runs, and the statement goes on, since it writes nothing more to its client. A tidy `close` does not wait
- * for it. On Windows there is no such watch.
+ * Makes the server stop itself when nobody has been connected to it for `idleMs`, as after `kill -9` of all
+ * who used it. The watch is a statement in the server, so it needs no process of its own; the connection
+ * that sent it is closed once it runs, and the statement goes on, since it writes nothing more to its
+ * client. A tidy `close` does not wait for it. On Windows there is no such watch.
  */
 export async function watchForIdleness (url: string, idleMs: number): Promise<void> {
   if (process.platform === 'win32') return
@@ -27,8 +27,9 @@ export async function watchForIdleness (url: string, idleMs: number): Promise<vo
 }
 
 /**
- * It runs in the database `postgres`, where its snapshots hold up nobody's VACUUM or CREATE INDEX CONCURRENTLY.
- * SIGINT is PostgreSQL's fast shutdown; the server works in its data directory, where its pid file is.
+ * It runs in the database `postgres`, where its snapshots hold up nobody's VACUUM or CREATE INDEX
+ * CONCURRENTLY. SIGINT is PostgreSQL's fast shutdown; the server works in its data directory, where its pid
+ * file is.
  */
 function watchSql (seconds: number): string {
   return `DO $watch$
@@ -38,7 +39,8 @@ function watchSql (seconds: number): string {
       RAISE NOTICE 'watching';
       WHILE idle < ${looks} LOOP
         PERFORM pg_sleep(${seconds});
-        IF EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid())
+        IF EXISTS (SELECT FROM pg_stat_activity
+          WHERE backend_type = 'client backend' AND pid <> pg_backend_pid())
         THEN idle := 0;
         ELSE idle := idle + 1;
         END IF;

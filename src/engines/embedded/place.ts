@@ -27,10 +27,10 @@ const rootHome = '/var/lib/plimsoll'
 const longestSocketPath = 103
 
 /**
- * Decides where the server of `directory` lives. As a rule in `directory`; but when this process is root, the
- * server runs as another user, who may not be able to enter `directory` (a checkout under /root, say). Its
- * data and, if need be, a copy of its binaries then live under /var/lib/plimsoll, named by a hash of the path,
- * so that two checkouts never share them.
+ * Decides where the server of `directory` lives. As a rule in `directory`; but when this process is root,
+ * the server runs as another user, who may not be able to enter `directory` (a checkout under /root, say).
+ * Its data and, if need be, a copy of its binaries then live under /var/lib/plimsoll, named by a hash of
+ * the path, so that two checkouts never share them.
  *
  * @param say hears of such a move
  */
@@ -47,7 +47,7 @@ export async function findPlace (
     await makeOpenFolder(home)
     user = await serverUserFor(join(home, 'data')) ?? user
     say(
-      `data is kept in ${home}, since the server cannot run as root and user ${user.uid} cannot reach ${wanted}`
+      `data is kept in ${home}, since PostgreSQL refuses root and user ${user.uid} cannot reach ${wanted}`
     )
   }
   return {

@@ -43,9 +43,9 @@ function statusOf (line: string | undefined): PostmasterFile['status'] {
 }
 
 /**
- * Removes a lock file that a dead server left, if it still names `pid`: another process may have started a server
- * since we looked. The server itself would refuse to start where its old id is taken, be it by a stranger, or by
- * its own remains that nobody has collected yet.
+ * Removes a lock file that a dead server left, if it still names `pid`: another process may have started a
+ * server since we looked. The server itself would refuse to start where its old id is taken, be it by a
+ * stranger, or by its own remains that nobody has collected yet.
  */
 export async function removeStaleFile (file: string, pid: number): Promise<void> {
   const aside = `${file}.stale.${process.pid}`

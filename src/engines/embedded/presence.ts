@@ -61,7 +61,13 @@ export class Presence {
 
   /** Resolves when the server answers. */
   async check (): Promise<void> {
-    await this.#client.query('SELECT 1')
+    try {
+      await this.#client.query('SELECT 1')
+    } catch (error) {
+      // Nothing but a lost connection fails this, and the event that says so may come later.
+      this.#lost = true
+      throw error
+    }
   }
 
   async ensureDatabase (name: string): Promise<void> {

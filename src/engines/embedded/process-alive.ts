@@ -3,7 +3,9 @@ import { readdir, readFile, readlink } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { systemCode } from './errors.ts'
 
-/** Whether a process of this id exists, be it another user's. A number may have been given to another since. */
+/**
+ * Whether a process of this id exists, be it another user's. A number may have been given to another since.
+ */
 export function isAlive (pid: number): boolean {
   try {
     process.kill(pid, 0)
@@ -27,7 +29,10 @@ export async function isServerOf (pid: number, data: string): Promise<boolean> {
   return stdout.includes('postgres') && stdout.includes(data)
 }
 
-/** Every process that runs in `data`: the server's children outlive it for a moment when it is killed. Linux only. */
+/**
+ * Every process that runs in `data`: the server's children outlive it for a moment when it is killed. Linux
+ * only.
+ */
 export async function processesIn (data: string): Promise<readonly number[]> {
   if (process.platform !== 'linux') return []
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
@@ -35,7 +40,10 @@ export async function processesIn (data: string): Promise<readonly number[]> {
   return folders.filter(([, folder]) => folder === data).map(([pid]) => pid)
 }
 
-/** The server and its children work in the data directory. Undefined for a process that is gone, or a zombie. */
+/**
+ * The server and its children work in the data directory. Undefined for a process that is gone, or a
+ * zombie.
+ */
 async function folderOf (pid: number): Promise<string | undefined> {
   try {
     const folder = await readlink(`/proc/${pid}/cwd`)

@@ -122,7 +122,9 @@ async function readFrom (path: string, start: number): Promise<string> {
   return Buffer.concat(chunks).toString()
 }
 
-/** PostgreSQL's ways to be told to stop: with a clean end, with a recovery at the next start, and by force. */
+/**
+ * PostgreSQL's ways to be told to stop: with a clean end, with a recovery at the next start, and by force.
+ */
 const stopSteps: readonly { readonly signal: NodeJS.Signals; readonly waitMs: number }[] = [
   { signal: 'SIGINT', waitMs: 10_000 },
   { signal: 'SIGQUIT', waitMs: 3_000 },
@@ -130,8 +132,8 @@ const stopSteps: readonly { readonly signal: NodeJS.Signals; readonly waitMs: nu
 ]
 
 /**
- * Stops the server with process id `pid`: open transactions are rolled back, sessions are closed. One that does
- * not stop in 10 seconds is made to; the next start then recovers.
+ * Stops the server with process id `pid`: open transactions are rolled back, sessions are closed. One that
+ * does not stop in 10 seconds is made to; the next start then recovers.
  *
  * @param how `hard` leaves out the clean end, for a server that does not answer
  * @throws EmbeddedUnavailableError when it outlives even that

@@ -2,8 +2,9 @@ import pg from 'pg'
 import { embeddedPostgres } from './embedded-postgres.ts'
 
 /**
- * A process that uses an embedded server: `DIRECTORY` and `idleMs` as its arguments. It reports its URL; on `write` it inserts
- * rows one by one, each in its own transaction, and reports each that is committed; on `close` it closes.
+ * A process that uses an embedded server: `DIRECTORY` and `idleMs` as its arguments. It reports its URL; on
+ * `write` it inserts rows one by one, each in its own transaction, and reports each that is committed; on
+ * `close` it closes.
  */
 const [directory = '', idleMs = '60000'] = process.argv.slice(2)
 const engine = embeddedPostgres({ directory, idleMs: Number(idleMs) })

@@ -11,8 +11,8 @@ export interface IpcPeer {
 const mark = 'plimsoll.local'
 
 /**
- * The local engine's line over Node's IPC, which others may use at the same time: messages carry a mark. In the
- * worker pass `process`, in the supervisor the worker.
+ * The local engine's line over Node's IPC, which others may use at the same time: messages carry a mark. In
+ * the worker pass `process`, in the supervisor the worker.
  */
 export function ipcChannel (peer: IpcPeer): LocalChannel {
   let listen: ((message: unknown) => void) | undefined

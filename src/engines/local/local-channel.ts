@@ -1,6 +1,6 @@
 /**
- * A two-way line between one worker and the supervisor. It keeps the order of messages and may lose those that
- * were under way when one end went. What is sent is plain data that survives JSON.
+ * A two-way line between one worker and the supervisor. It keeps the order of messages and may lose those
+ * that were under way when one end went. What is sent is plain data that survives JSON.
  */
 export interface LocalChannel {
   /** May throw when the other end is gone; the message is then lost. */
@@ -11,7 +11,9 @@ export interface LocalChannel {
   close(): void
 }
 
-/** Both ends of a channel within one process. Messages arrive in a later microtask, as from another process. */
+/**
+ * Both ends of a channel within one process. Messages arrive in a later microtask, as from another process.
+ */
 export function channelPair (): [LocalChannel, LocalChannel] {
   const left = new MemoryEnd()
   const right = new MemoryEnd()

@@ -16,12 +16,12 @@ export interface SetOptions {
 }
 
 /**
- * State and messages that all workers of one machine share. They live in the supervisor's memory: they outlive
- * a worker and its reload, not the supervisor. Memory is bounded; when it is full, the keys that were used
- * least recently are forgotten, so keep nothing here that cannot be lost.
+ * State and messages that all workers of one machine share. They live in the supervisor's memory: they
+ * outlive a worker and its reload, not the supervisor. Memory is bounded; when it is full, the keys that
+ * were used least recently are forgotten, so keep nothing here that cannot be lost.
  *
- * Each operation is atomic. All reject with `EngineUnavailableError` when the supervisor does not answer, in
- * which case a write may or may not have happened, and with `EngineClosedError` after `close()`.
+ * Each operation is atomic. All reject with `EngineUnavailableError` when the supervisor does not answer,
+ * in which case a write may or may not have happened, and with `EngineClosedError` after `close()`.
  */
 export interface LocalClient {
   /** @returns a copy; undefined when the key is not there, or has expired */
@@ -31,8 +31,8 @@ export interface LocalClient {
   /** @returns whether the key was there */
   delete(key: string): Promise<boolean>
   /**
-   * Adds `by` to a number, from 0 where there is none. The time to live holds from when the key is made and is not
-   * prolonged by later increments, so that a key with one is a window of time.
+   * Adds `by` to a number, from 0 where there is none. The time to live holds from when the key is made and
+   * is not prolonged by later increments, so that a key with one is a window of time.
    *
    * @param by 1 by default; may be negative
    * @returns the number after it
@@ -52,15 +52,16 @@ export interface LocalClient {
     options?: SetOptions
   ): Promise<boolean>
   /**
-   * Sends a message to every worker that listens to the topic, this one included. Messages of one sender arrive
-   * in order, once or, when a worker is about to end, not at all; nothing is kept for those who come later.
+   * Sends a message to every worker that listens to the topic, this one included. Messages of one sender
+   * arrive in order, once or, when a worker is about to end, not at all; nothing is kept for those who come
+   * later.
    *
    * @returns how many workers it was sent to
    */
   publish(topic: string, message: LocalValue): Promise<number>
   /**
-   * Calls `listener` for each message that is published after the promise has resolved. A listener that throws
-   * ends the process as any uncaught error does; the other listeners are called all the same.
+   * Calls `listener` for each message that is published after the promise has resolved. A listener that
+   * throws ends the process as any uncaught error does; the other listeners are called all the same.
    */
   subscribe(topic: string, listener: (message: LocalValue) => void): Promise<Cancel>
 }

@@ -83,7 +83,7 @@ testLocalClient('from a process to another', async (): Promise<LocalSubject> => 
   }
 })
 
-test('over plain IPC a client works until its supervisor is killed, then says that it does not answer', async () => {
+test('over plain IPC a client works until its supervisor is killed, then says so', async () => {
   const supervisor = fork(new URL('local-supervisor.fixture.ts', import.meta.url), {
     execArgv: ['--conditions=plimsoll-source'],
   })

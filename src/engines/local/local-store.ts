@@ -21,8 +21,9 @@ const entryOverheadBytes = 100
 const sweepPerWrite = 2
 
 /**
- * Keys and values in bounded memory. Expired keys are dropped when they are read, and a few on each write, so that
- * no timer is needed; over a limit the least recently used go. Sizes are estimates, at two bytes a character.
+ * Keys and values in bounded memory. Expired keys are dropped when they are read, and a few on each write,
+ * so that no timer is needed; over a limit the least recently used go. Sizes are estimates, at two bytes a
+ * character.
  */
 export class LocalStore {
   readonly #clock: Clock

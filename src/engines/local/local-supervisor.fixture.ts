@@ -4,8 +4,8 @@ import { channelPair } from './local-channel.ts'
 import { serveLocalEngine } from './serve-local-engine.ts'
 
 /**
- * A real process that holds the state. Over its one IPC line come the messages of several workers: each is in an
- * envelope with the worker's number, so that one process can play them all.
+ * A real process that holds the state. Over its one IPC line come the messages of several workers: each is
+ * in an envelope with the worker's number, so that one process can play them all.
  */
 const clock = manualClock()
 const server = serveLocalEngine({ clock })

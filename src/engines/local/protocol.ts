@@ -2,8 +2,8 @@ import { LocalValueError } from './errors.ts'
 import type { LocalValue } from './local-client.ts'
 
 /**
- * A value on its way and in the store: JSON text, or bytes in base64 behind a mark that no JSON begins with. Text
- * is safe on any channel, counts its own size, and is a copy.
+ * A value on its way and in the store: JSON text, or bytes in base64 behind a mark that no JSON begins
+ * with. Text is safe on any channel, counts its own size, and is a copy.
  */
 export type Encoded = string
 

@@ -15,8 +15,8 @@ export interface LocalServerOptions {
 /** The supervisor's side of the local engine. */
 export interface LocalServer {
   /**
-   * Serves one worker until the returned function is called, which is to be done when the worker has ended: its
-   * subscriptions go, what it has set stays.
+   * Serves one worker until the returned function is called, which is to be done when the worker has ended:
+   * its subscriptions go, what it has set stays.
    */
   attach(channel: LocalChannel): Cancel
   /** For status reports. */

@@ -9,13 +9,14 @@ export function explainConnectError (error: unknown): string {
   const said = messageOf(error)
   if (known !== undefined) return known
   if (/timeout/i.test(said)) {
-    return 'it did not answer in time; check host, port and firewall, and whether all its connections are taken'
+    return 'it did not answer in time; check host, port and firewall, or whether all connections are taken'
   }
   if (/does not support SSL/i.test(said)) {
     return 'it does not offer TLS; add ?sslmode=disable to the URL if the way to it is trusted'
   }
   if (code !== undefined && tlsCode.test(code)) {
-    return `its TLS certificate is not trusted (${said}); name its CA with ?sslrootcert=FILE, or a host name that the certificate holds`
+    return `its TLS certificate is not trusted (${said}); name its CA with ?sslrootcert=FILE, ` +
+      'or a host name that the certificate holds'
   }
   return said
 }
@@ -34,8 +35,7 @@ const explanations: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'the host does not answer; check host, port and firewall',
   ECONNRESET: 'it closed the connection; it may be restarting, or expect TLS',
   '28P01': 'it refused the password of this user; correct user or password',
-  '28000':
-    'it refused this user; if its pg_hba.conf asks for TLS add ?sslmode=require to the URL, else correct the user',
+  '28000': 'it refused this user; correct the user, or add ?sslmode=require if its pg_hba.conf asks for TLS',
   '3D000': 'the database does not exist; create it or correct the name in the URL',
   '53300': 'all its connections are taken; lower database.poolSize or raise max_connections',
   '57P03': 'it is starting up or shutting down; try again shortly',

@@ -3,9 +3,11 @@ import { SettingError } from '../../kernel/index.ts'
 const rule = 'a PostgreSQL URL such as postgres://user:password@host:5432/database'
 
 /**
- * Where a PostgreSQL URL points, without credentials: `host:port/database` or `socket-directory:port/database`.
+ * Where a PostgreSQL URL points, without credentials: `host:port/database` or
+ * `socket-directory:port/database`.
  *
- * @throws SettingError when it is not such a URL; the error does not repeat it, since it may hold a password
+ * @throws SettingError when it is not such a URL; the error does not repeat it, since it may hold a
+ *   password
  */
 export function targetOf (url: string, setting: string): string {
   if (!URL.canParse(url)) throw new SettingError(setting, rule, 'text that is not a URL')

@@ -76,7 +76,7 @@ describe('against a real server', { skip: redisProgram === undefined ? howToGetR
     await assert.rejects(engine.connect(), /did not answer in time/)
   })
 
-  test('when the server is killed check tells so, and when it is back the same client works again', async () => {
+  test('a killed server fails the check, and when it is back the same client works again', async () => {
     let broken = 0
     const first = await testRedis(password)
     await using engine = redisEngine({

@@ -23,9 +23,9 @@ const longestPauseMs = 2_000
 const quitMs = 1_000
 
 /**
- * One connection to Redis or Valkey, through the optional package `ioredis`. When it breaks it is made again, with
- * pauses up to 2 seconds; commands fail meanwhile after one retry rather than wait. Commands that block (BLPOP)
- * need a connection of their own, `client.duplicate()`, or `check` waits behind them.
+ * One connection to Redis or Valkey, through the optional package `ioredis`. When it breaks it is made
+ * again, with pauses up to 2 seconds; commands fail meanwhile after one retry rather than wait. Commands
+ * that block (BLPOP) need a connection of their own, `client.duplicate()`, or `check` waits behind them.
  *
  * @throws SettingError for a wrong URL; it never repeats the URL, which may hold a password
  */
