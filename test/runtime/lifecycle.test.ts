@@ -17,15 +17,23 @@ test('it boots, serves from every worker, and SIGTERM ends it with 0', async () 
   assert.equal(running.told('worker-drained').length, 2)
 })
 
-test('a request under way is answered before SIGTERM ends it', async () => {
+test('SIGTERM to all processes: a request under way is answered, and new connections are refused', async () => {
   await using running = new Running()
   const origin = await running.origin()
   await running.event('booted')
   const answer = fetchText(new URL('/slow', origin))
   await fetchText(origin)
+  // As systemd does it, and Ctrl-C in a terminal.
+  for (const { pid } of running.told('worker-ready')) process.kill(pid, 'SIGTERM')
   running.signal('SIGTERM')
+  await waitUntil(
+    'new connections are refused',
+    () => fetchText(origin).then(() => false, (error: NodeJS.ErrnoException) => error.code === 'ECONNREFUSED')
+  )
+  assert.equal(running.process.exitCode, null, 'refused while it still drains')
   assert.equal(await answer, 'slow')
   assert.equal(await running.exited, 0)
+  assert.deepEqual(running.told('worker-lost'), [])
 })
 
 test('SIGTTIN adds a worker and SIGTTOU removes one, but never the last', async () => {

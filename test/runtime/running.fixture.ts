@@ -23,13 +23,13 @@ export interface RunOptions {
   readonly service?: boolean
 }
 
-/** Answers any path; `/slow` takes half a second, `/stuck` never comes back, `/throw` ends the process. */
+/** Answers any path; `/slow` takes a second, `/stuck` never comes back, `/throw` ends the process. */
 export const plainModule = `
 export default ({ generation, slot }) => (request, response) => {
   if (request.url === '/stuck') spinForEver()
   if (request.url === '/throw') setImmediate(() => { throw new Error('thrown on purpose') })
   else if (request.url === '/hang') return
-  else if (request.url === '/slow') setTimeout(() => response.end('slow'), 500)
+  else if (request.url === '/slow') setTimeout(() => response.end('slow'), 1000)
   else response.end(JSON.stringify({ generation, slot, pid: process.pid }))
 }
 function spinForEver () { for (let n = 0; ; n++) if (n < 0) return }

@@ -225,6 +225,8 @@ class Supervisor {
     if (this.#fleet === undefined) return this.#end(exitCode)
     if (this.#fleet.isStopping) return
     this.#report({ kind: 'stopping', cause })
+    // When the last worker stops listening, clients must be refused: nobody would ever answer them.
+    this.#sockets.close()
     await this.#fleet.stop()
     this.#end(exitCode)
   }
