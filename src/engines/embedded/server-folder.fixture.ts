@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { socketFolderName } from './place.ts'
 import { readPostmasterFile } from './postmaster-file.ts'
 import { isServerOf } from './process-alive.ts'
 
@@ -26,6 +27,7 @@ export async function serverFolder (): Promise<ServerFolder> {
     async [Symbol.asyncDispose] () {
       const running = await pid()
       if (running !== undefined) process.kill(running, 'SIGKILL')
+      await rm(join(tmpdir(), socketFolderName(path)), { recursive: true, force: true })
       await rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
     },
   }
