@@ -1,23 +1,24 @@
 import type { Http2Session } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { OpenSession } from './open-session.ts'
 
 /**
  * The open connections of all servers of a listener. It costs a set entry and a `close` listener per
- * connection, nothing per request.
+ * connection; nothing per HTTP/1 request.
  */
 export class Connections {
   /** Every accepted connection, below TLS: what counts against the limit. */
   readonly accepted: Set<Socket> = new Set()
   /** Those that speak, or once spoke, HTTP/1: the socket itself, or the TLS one upon it. */
   readonly http1: Set<Socket> = new Set()
-  readonly sessions: Set<Http2Session> = new Set()
+  readonly sessions: Set<OpenSession> = new Set()
   /** Refused because the limit was reached. */
   dropped = 0
   /** Called when the last connection has closed. */
   onEmpty: (() => void) | undefined
   /** Called for each HTTP/2 session that begins. */
-  onSession: ((session: Http2Session) => void) | undefined
+  onSession: ((session: OpenSession) => void) | undefined
 
   readonly #limit: number
 
@@ -42,9 +43,10 @@ export class Connections {
         if (socket.alpnProtocol !== 'h2') this.#add(this.http1, socket)
       })
       server.on('session', (session: Http2Session) => {
-        this.sessions.add(session)
-        session.once('close', () => this.sessions.delete(session))
-        this.onSession?.(session)
+        const open = new OpenSession(session)
+        this.sessions.add(open)
+        session.once('close', () => this.sessions.delete(open))
+        this.onSession?.(open)
       })
     }
     if (this.#limit === 0) return

@@ -1,7 +1,5 @@
-import type { Http2Session } from 'node:http2'
 import { Server as NetServer, type Socket } from 'node:net'
 import type { Clock } from '../../kernel/index.ts'
-import { closeSession } from './close-session.ts'
 import type { Connections } from './connections.ts'
 import type { HttpServer } from './create-server.ts'
 import { currentResponse, isUpgraded } from './http-socket.ts'
@@ -65,14 +63,14 @@ export class Drain {
   async run (): Promise<DrainResult> {
     const { servers, connections, clock, graceMs, idleMs } = this.#parts
     connections.onEmpty = this.#done.resolve
-    connections.onSession = (session) => this.#closeSession(session)
+    connections.onSession = (session) => session.closeWhenQuiet(clock, idleMs)
     for (const server of servers) {
       this.#lastRequests.install(server)
       // Of net, not of http: see above.
       NetServer.prototype.close.call(server)
     }
     for (const socket of connections.http1) this.#lastRequests.markCurrent(socket)
-    for (const session of connections.sessions) this.#closeSession(session)
+    for (const session of connections.sessions) session.closeWhenQuiet(clock, idleMs)
     this.#sweep()
     const cancelSweep = clock.every(Math.max(10, Math.min(250, idleMs / 4)), () => this.#sweep())
     const cancelGrace = clock.after(graceMs, () => this.#cutAll())
@@ -86,10 +84,6 @@ export class Drain {
       idle: this.#idle,
       durationMs: clock.now() - this.#startMs,
     }
-  }
-
-  #closeSession (session: Http2Session): void {
-    closeSession(session, this.#parts.clock, this.#parts.idleMs)
   }
 
   #sweep (): void {

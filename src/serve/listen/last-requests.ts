@@ -7,7 +7,9 @@ import { onlyResponse } from './http-socket.ts'
  * Makes each HTTP/1 response of a draining server say `Connection: close`. Nothing of it exists before the
  * drain begins.
  *
- * Of requests pipelined in one piece only the last response says so: node closes the connection after the
+ * HTTP/2 requests wait for the GOAWAY that their session sends (see OpenSession), so that it goes first.
+ *
+ * Of HTTP/1 requests pipelined in one piece only the last response says so: node closes the connection after the
  * one that does, and with it would go the answers behind it.
  */
 export class LastRequests {
@@ -44,7 +46,10 @@ export class LastRequests {
       const handle = (): void => {
         for (const handler of handlers) handler.call(server as never, request, response)
       }
-      if (request.httpVersionMajor !== 1) return handle()
+      if (request.httpVersionMajor !== 1) {
+        setImmediate(handle) // after the GOAWAY
+        return
+      }
       if (socket.writableEnded) {
         // It crossed our farewell: nobody would read the answer, so the client must be free to ask again.
         socket.destroy()

@@ -100,9 +100,8 @@ function ask (module: typeof http | typeof https, options: https.RequestOptions)
 /**
  * One session at a time; a new one once the server has said that the old one ends.
  *
- * Node's own client refuses a stream by itself, unsent, when GOAWAY comes between `request()` and the next
- * write. The server's last GOAWAY then names an earlier stream, which tells any client that it may ask again
- * (RFC 9113, 6.8 and 8.7), and this one does.
+ * A stream that crosses the server's GOAWAY is not served. The GOAWAY names an earlier one as the last, which
+ * tells any client that it may ask again (RFC 9113, 6.8 and 8.7), and this one does.
  */
 function http2Client (url: string, options: http2.SecureClientSessionOptions) {
   let session: http2.ClientHttp2Session | undefined
