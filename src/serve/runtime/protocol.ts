@@ -11,6 +11,12 @@ export type ToWorker =
   | { readonly plimsoll: 'boot'; readonly order: BootOrder }
   | { readonly plimsoll: 'collect'; readonly id: number }
   | { readonly plimsoll: 'drain'; readonly delayMs: number }
+  /**
+   * The answer to `drained`. With `acceptMode` "round-robin" the supervisor may have dealt out a connection
+   * just before it read that the worker has stopped listening; what was sent before this message has
+   * reached the worker, and been handed back.
+   */
+  | { readonly plimsoll: 'farewell' }
   | { readonly plimsoll: 'ticket-keys'; readonly keys: Uint8Array }
   | { readonly plimsoll: 'local'; readonly message: unknown }
 
@@ -21,8 +27,10 @@ export type FromWorker =
   | { readonly plimsoll: 'ready'; readonly addresses: readonly string[]; readonly bootMs: number }
   | { readonly plimsoll: 'heartbeat'; readonly vitals: Vitals }
   | { readonly plimsoll: 'collected'; readonly id: number; readonly snapshot: MetricsSnapshot }
-  /** The last word of a worker that was drained. */
+  /** A worker that was drained has nothing left to do; it ends at the supervisor's farewell. */
   | { readonly plimsoll: 'drained'; readonly cut: number; readonly snapshot: MetricsSnapshot }
+  /** The last word of a drained worker: all that it has handed back is on its way before it. */
+  | { readonly plimsoll: 'gone' }
   /** The last word of a worker that cannot go on. */
   | { readonly plimsoll: 'failed'; readonly error: FailureReport }
   | { readonly plimsoll: 'local'; readonly message: unknown }

@@ -238,8 +238,10 @@ export class Fleet {
       worker.vitals = message.vitals
       worker.vitalsAtMs = clock.now()
       if (worker.state === 'ready') this.#considerRotation(worker)
-    } else if (message.plimsoll === 'drained') worker.cut = message.cut
-    else if (message.plimsoll === 'failed') worker.error ??= message.error
+    } else if (message.plimsoll === 'drained') {
+      worker.cut = message.cut
+      worker.process.send({ plimsoll: 'farewell' })
+    } else if (message.plimsoll === 'failed') worker.error ??= message.error
     if (worker.state !== 'starting') this.#stuckGuard?.heard(worker)
     onMessage(worker, message)
   }

@@ -25,6 +25,7 @@ export function runWorker (options: RunWorkerOptions): void {
 class WorkerLife {
   readonly #open: OpenServed
   readonly #clock: Clock
+  readonly #farewell: PromiseWithResolvers<void> = Promise.withResolvers()
   #served: Served | undefined
   #stopBeating: Cancel = () => {}
   #beat: () => Promise<void> = async () => {}
@@ -53,6 +54,7 @@ class WorkerLife {
     if (message.plimsoll === 'boot') await this.#boot(message.order)
     else if (message.plimsoll === 'drain') await this.#drain(message.delayMs)
     else if (message.plimsoll === 'local') this.#receiveLocal(message.message)
+    else if (message.plimsoll === 'farewell') this.#farewell.resolve()
     else if (message.plimsoll === 'ticket-keys') this.#served?.setTicketKeys(message.keys)
     else if (this.#served !== undefined) {
       void this.#send({ plimsoll: 'collected', id: message.id, snapshot: this.#served.snapshot() })
@@ -102,6 +104,8 @@ class WorkerLife {
     await sleep(this.#clock, delayMs)
     const cut = await served.drain()
     await this.#send({ plimsoll: 'drained', cut, snapshot: served.snapshot() })
+    if (process.connected) await this.#farewell.promise
+    await this.#send({ plimsoll: 'gone' })
     this.#exit(exitCodes.ok)
   }
 
@@ -109,6 +113,7 @@ class WorkerLife {
   #orphaned (): void {
     // Otherwise node:cluster ends the process on the spot, with requests in its hands.
     if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true
+    this.#farewell.resolve()
     void this.#drain(0).catch((error: unknown) => this.#fail(error))
   }
 
