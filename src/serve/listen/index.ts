@@ -1,6 +1,5 @@
 export { type BoundAddress, formatListenAddress, type ListenAddress } from './address.ts'
 export { answerClientError } from './client-error.ts'
-export type { HttpServer } from './create-server.ts'
 export type { DrainOptions, DrainResult } from './drain.ts'
 export { ListenError, type ListenErrorCode } from './errors.ts'
 export { type Listener, openListener } from './listener.ts'

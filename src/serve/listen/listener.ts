@@ -1,4 +1,4 @@
-import type { RequestListener } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
 import type { Server as TlsServer } from 'node:tls'
 import { type BoundAddress, boundAddress, type ListenAddress } from './address.ts'
 import { answerClientError } from './client-error.ts'
@@ -21,9 +21,10 @@ export interface Listener {
    * Creates a server per address, all with one handler. For Fastify: `serverFactory: listener.attach`,
    * together with `clientErrorHandler: answerClientError`.
    *
-   * @returns the first server; `upgrade` and the like of the others are passed on to it
+   * @returns the first server; `upgrade` and the like of the others are passed on to it. With HTTP/2 it is an
+   *   `Http2SecureServer`, which serves the same handlers through node's compatibility layer.
    */
-  readonly attach: (handler: RequestListener) => HttpServer
+  readonly attach: (handler: RequestListener) => Server
   /** Starts to accept. When one address fails, none stays open. @throws ListenError */
   readonly listen: () => Promise<readonly BoundAddress[]>
   /** From now on, new sessions are sealed with these 48 bytes; older tickets mean a full handshake. */
@@ -57,7 +58,7 @@ export function openListener (given: ListenOptions): Listener {
       if (first === undefined) throw new Error('the listener has no address')
       for (const server of servers) connections.watch(server, { tls: isTls(server) })
       for (const server of others) forwardEvents(server, first)
-      return first
+      return first as Server
     },
     async listen () {
       const [first] = servers

@@ -1,16 +1,10 @@
-import type { RequestListener } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
 import { setImmediate as turn } from 'node:timers/promises'
-import {
-  type BoundAddress,
-  type HttpServer,
-  type Listener,
-  type ListenOptions,
-  openListener,
-} from './index.ts'
+import { type BoundAddress, type Listener, type ListenOptions, openListener } from './index.ts'
 
 export interface Listening extends AsyncDisposable {
   readonly listener: Listener
-  readonly server: HttpServer
+  readonly server: Server
   readonly bound: readonly BoundAddress[]
   /** Of the first TCP address. */
   readonly port: number
