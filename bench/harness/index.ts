@@ -5,6 +5,7 @@ export { installPeers, packageVersion, peersFolder } from './peers.ts'
 export { plimsollAddress, type PlimsollOptions, plimsollServe } from './plimsoll.ts'
 export { cpuSeconds, hasProc, type Memory, processTree, treeMemory } from './process-tree.ts'
 export { type Report, reportJson, reportOf, reportText, writeReport } from './report.ts'
+export { scratchFolder } from './scratch.ts'
 export {
   type Address,
   plainAddress,

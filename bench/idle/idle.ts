@@ -48,7 +48,7 @@ export const idle: Benchmark = {
       throw new ToolMissingError('/proc', 'It reads the memory of other processes there: run it on Linux.')
     const connections = quick ? 1_000 : 10_000
     raiseDescriptors(connections + 1_000)
-    const measured = await interleave(subjects(), quick ? 1 : 5, async (subject, round) => {
+    const measured = await interleave(subjects(), quick ? 1 : 3, async (subject, round) => {
       const result = await measure(subject, connections)
       say(`round ${round + 1}: ${subject.name} ${showCount(result.held.pss / 2 ** 20)} MiB PSS`)
       return result

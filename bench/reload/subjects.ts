@@ -1,9 +1,13 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { promisify } from 'node:util'
-import { peersFolder, plimsollServe, processTree, type Server, type ServerCommand } from '../harness/index.ts'
+import {
+  peersFolder,
+  plimsollServe,
+  processTree,
+  scratchFolder,
+  type Server,
+  type ServerCommand,
+} from '../harness/index.ts'
 import type { LineWatch } from './line-watch.ts'
 import type { TlsFiles } from './tls-files.ts'
 import { waitUntil } from './wait-until.ts'
@@ -43,7 +47,7 @@ export const plimsollSubject: ReloadSubject = {
 
 /** pm2 in cluster mode: `pm2 reload`, the app says `ready` and closes on SIGINT. */
 export function pm2Subject (): ReloadSubject {
-  const home = mkdtempSync(path.join(tmpdir(), 'plimsoll-bench-pm2-'))
+  const home = scratchFolder('pm2')
   const env = { PM2_HOME: home, PM2_DISABLE_VERSION_CHECK: 'true', NODE_OPTIONS: nodeOptions }
   const config = `${peersFolder}/pm2.config.cjs`
   let ready = 0

@@ -1,7 +1,7 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { generate } from 'selfsigned'
+import { scratchFolder } from '../harness/index.ts'
 
 /** Files of a key and its certificate, in PEM. */
 export interface TlsFiles {
@@ -12,7 +12,7 @@ export interface TlsFiles {
 /** Makes a self-signed key and certificate (P-256) for the loopback. */
 export async function makeTlsFiles (): Promise<TlsFiles> {
   const made = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec' })
-  const folder = mkdtempSync(path.join(tmpdir(), 'plimsoll-bench-tls-'))
+  const folder = scratchFolder('tls')
   const files = { key: path.join(folder, 'key.pem'), cert: path.join(folder, 'cert.pem') }
   writeFileSync(files.key, made.private, { mode: 0o600 })
   writeFileSync(files.cert, made.cert)
