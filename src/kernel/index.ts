@@ -1,7 +1,7 @@
 export { type BackoffLimits, fullJitter } from './backoff.ts'
 export { type Bytes, formatBytes, parseBytes } from './bytes.ts'
 export { type Cancel, type Clock, sleep, systemClock } from './clock.ts'
-export { type Context, currentContext, runWithContext } from './context.ts'
+export { type Context, currentContext, enterContext, runWithContext } from './context.ts'
 export { criticalities, type Criticality, parseCriticality } from './criticality.ts'
 export { Deadline, DeadlineExceededError } from './deadline.ts'
 export { type Duration, formatDuration, parseDuration } from './duration.ts'

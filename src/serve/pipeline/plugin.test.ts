@@ -125,6 +125,28 @@ test('the context has id, trace, criticality and deadline, in handlers with and 
   assert.deepEqual(seen, [expected, expected])
 })
 
+test("pipelined requests each keep their own context, and an injected one leaves its caller's alone", async () => {
+  const { app } = await setup({}, (app) => {
+    app.get('/own', async (request) => {
+      await setImmediate()
+      return { right: currentContext()?.id === request.id }
+    })
+    app.get('/injects', async (request) => {
+      const inner = app.inject('/own').then((answer) => answer.json())
+      const before = currentContext()?.id === request.id
+      return { right: (await inner).right && before && currentContext()?.id === request.id }
+    })
+  })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const socket = connect((app.server.address() as { port: number }).port, '127.0.0.1')
+  const get = (path: string, more = ''): string => `GET ${path} HTTP/1.1\r\nhost: x\r\n${more}\r\n`
+  socket.end(get('/own') + get('/injects') + get('/own') + get('/own', 'connection: close\r\n'))
+  let text = ''
+  for await (const chunk of socket) text += String(chunk)
+  assert.deepEqual(text.match(/\{.*?\}/g), Array.from({ length: 4 }, () => '{"right":true}'))
+  await app.close()
+})
+
 test('a caller that samples gets a server span under its own; one that does not gets none', async () => {
   const exporter = memoryExporter()
   const tracer = new Tracer({ exporter, sampleRatio: 0 })

@@ -7,8 +7,9 @@ import type {
   RouteOptions,
 } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
+import { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
-import { type Context, Problem, problemMediaType, runWithContext } from '../../kernel/index.ts'
+import { type Context, enterContext, Problem, problemMediaType, runWithContext } from '../../kernel/index.ts'
 import { metricsFormat, type MetricsRegistry, renderMetrics } from '../../telemetry/index.ts'
 import { type PipelineOptions, resolvePipelineOptions, type RouteSettings } from './options.ts'
 import { problemKinds } from './problem-kinds.ts'
@@ -70,7 +71,10 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
       context.span = recorder.startSpan(tracer, request, plan, caller)
     }
     recorder.begin(request, reply, context)
-    runWithContext(context, done)
+    // An injected request runs inside the code that injected it, whose context must not become this one.
+    if (!(request.raw instanceof IncomingMessage)) return runWithContext(context, done)
+    enterContext(context)
+    done()
   })
 
   app.setErrorHandler(function answerProblem (error: FastifyError, request, reply) {
