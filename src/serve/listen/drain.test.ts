@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { test } from 'node:test'
-import { manualClock } from '../../kernel/index.ts'
+import { type ManualClock, manualClock } from '../../kernel/index.ts'
 import { listening, waitUntil } from './listening.fixture.ts'
 import { get, rawClient, responses } from './raw-client.fixture.ts'
 
@@ -100,6 +100,14 @@ test(
   }
 )
 
+/** Lets time pass as a real clock would: the loop polls in between. */
+async function pass (clock: ManualClock, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 250) {
+    clock.advance(250)
+    for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
 test('a request whose headers arrive slowly is not idle', { timeout }, async () => {
   const clock = manualClock()
   await using server = await listening((_request, response) => response.end('served'), { clock })
@@ -107,13 +115,24 @@ test('a request whose headers arrive slowly is not idle', { timeout }, async () 
   await waitUntil(() => server.listener.connections() === 1)
   const drained = server.listener.drain(grace)
   client.send('GET / HTTP/1.1\r\n')
-  await new Promise((resolve) => setImmediate(resolve))
-  await new Promise((resolve) => setImmediate(resolve))
-  for (let step = 0; step < 20; step++) clock.advance(250)
-  await new Promise((resolve) => setImmediate(resolve))
+  await pass(clock, 5_000)
   client.send('Host: test\r\n\r\n')
   assert.match(await client.ended(), /served/)
   assert.equal((await drained).idle, 0)
+})
+
+test('a response that takes longer than every limit but the grace is not idle', { timeout }, async () => {
+  const clock = manualClock()
+  const asked = Promise.withResolvers<ServerResponse>()
+  await using server = await listening((_request, response) => asked.resolve(response), { clock })
+  await using client = await rawClient({ port: server.port })
+  client.send(get('/'))
+  const response = await asked.promise
+  const drained = server.listener.drain({ graceMs: 60_000, idleMs: 500 })
+  await pass(clock, 30_000)
+  response.end('late')
+  assert.match(await client.ended(), /late$/)
+  assert.deepEqual(await drained, { closed: 'all', cut: 0, idle: 0, durationMs: 30_000 })
 })
 
 test(
@@ -168,10 +187,7 @@ test(
     webSocket.send(get('/', 'Connection: Upgrade\r\nUpgrade: test\r\n'))
     await Promise.all([asked.promise, upgraded.promise])
     const drained = server.listener.drain({ graceMs: 5_000, idleMs: 100 })
-    for (let step = 0; step < 19; step++) {
-      clock.advance(250)
-      await new Promise((resolve) => setImmediate(resolve))
-    }
+    await pass(clock, 4_750)
     assert.equal(server.listener.connections(), 2)
     clock.advance(250)
     assert.deepEqual(await drained, { closed: 'cut', cut: 2, idle: 0, durationMs: 5_000 })
