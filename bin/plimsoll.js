@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The `plimsoll` command: finds the code to run (built, or the sources of a checkout) and hands over.
 import { existsSync } from 'node:fs'
+import { enableCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
 const lowestMajor = 24
@@ -19,13 +20,14 @@ if (existsSync(sources)) {
   // src/ as well, by an export condition that only takes effect at the start of a process; execve
   // replaces this process, so pid, signals and exit code stay those of the command.
   const flags = ['--conditions=plimsoll-source', '--disable-warning=ExperimentalWarning']
-  process.execve(process.execPath, [
+  // Stripped of their types and compiled once, not at each start.
+  const cache = fileURLToPath(new URL('../node_modules/.cache/plimsoll', import.meta.url))
+  process.execve(
     process.execPath,
-    ...process.execArgv,
-    ...flags,
-    sources,
-    ...process.argv.slice(2),
-  ])
+    [process.execPath, ...process.execArgv, ...flags, sources, ...process.argv.slice(2)],
+    { NODE_COMPILE_CACHE: cache, ...process.env }
+  )
 } else {
+  enableCompileCache()
   await import('../dist/cli/main.js')
 }

@@ -1,4 +1,9 @@
 export { Problem, type ProblemKind } from './kernel/index.ts'
-export { plimsoll, plimsoll as default, type PipelineOptions, type RouteSettings } from './serve/pipeline/index.ts'
+export {
+  type PipelineOptions,
+  plimsoll,
+  plimsoll as default,
+  type RouteSettings,
+} from './serve/pipeline/index.ts'
 export { defineService, type ServiceApp, type ServiceDefinition } from './serve/service/index.ts'
 export { type Config, defineConfig } from './serve/settings/index.ts'

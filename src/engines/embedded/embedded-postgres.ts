@@ -6,7 +6,6 @@ import { HeldClient } from '../held-client.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { findBinaries } from './binaries.ts'
 import { ensureCluster } from './cluster.ts'
-import { enterServer } from './enter-server.ts'
 import { findPlace, type Place } from './place.ts'
 import type { Presence } from './presence.ts'
 import { stopServer } from './server.ts'
@@ -67,6 +66,8 @@ export function embeddedPostgres (options: EmbeddedPostgresOptions): Engine<Embe
     const native = await findBinaries()
     const place = await findPlace(directory, native, log)
     await ensureCluster(place, onProgress)
+    // With it comes the PostgreSQL client, which a process that runs no database starts without.
+    const { enterServer } = await import('./enter-server.ts')
     const { url, pid, presence } = await enterServer({
       place,
       settings,

@@ -1,4 +1,4 @@
-import pg from 'pg'
+import type pg from 'pg'
 import { SettingError } from '../../kernel/index.ts'
 import type { Engine } from '../engine.ts'
 import { EngineClosedError, EngineUnavailableError } from '../errors.ts'
@@ -48,6 +48,7 @@ export function postgresEngine (options: PostgresEngineOptions): Engine<pg.Pool>
     new EngineUnavailableError('postgres', target, explainConnectError(error), error)
 
   const pools = new HeldClient('postgres', async () => {
+    const { default: pg } = await loadPg()
     const pool = new pg.Pool({ ...config, max: poolSize, application_name: applicationName })
     // Without listeners, a connection that the server closes would end the process: an idle one by the pool's
     // event, one in use by its own, beside the rejection of the statement that it was running.
@@ -65,6 +66,7 @@ export function postgresEngine (options: PostgresEngineOptions): Engine<pg.Pool>
 
   // Its own connection: a check must not queue behind the service's statements.
   const checks = new HeldClient('postgres', async () => {
+    const { default: pg } = await loadPg()
     const client = new pg.Client({ ...config, application_name: `${applicationName} check` })
     client.on('error', () => checks.forget(client))
     client.on('end', () => checks.forget(client))
@@ -109,4 +111,9 @@ function withSearchPath (url: string, schema: string | undefined): string {
 /** @see https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-CONNECT-OPTIONS */
 function escapeOption (value: string): string {
   return value.replaceAll(/[\\\s]/g, (character) => `\\${character}`)
+}
+
+/** On first use: a process without a database, such as the supervisor, starts without it. */
+function loadPg (): Promise<typeof import('pg')> {
+  return import('pg')
 }

@@ -1,10 +1,8 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { RequestListener, Server } from 'node:http'
-import { migrate } from '../../data/index.ts'
 import { postgresEngine, redisEngine } from '../../engines/index.ts'
 import { SettingError } from '../../kernel/index.ts'
-import { openCompute } from '../compute/index.ts'
 import { healthRoutes } from '../health/index.ts'
 import type { Listener } from '../listen/index.ts'
 import { plimsoll, problemOf, sendProblem } from '../pipeline/index.ts'
@@ -85,6 +83,8 @@ async function provide (
 
   if (service.compute === undefined)
     return absent(app, 'compute', "compute: new URL('./tasks.ts', import.meta.url)")
+  // Loaded by services that compute, so that the others start without it.
+  const { openCompute } = await import('../compute/index.ts')
   const { threads, queue } = settings.compute
   const compute = await openCompute({
     module: service.compute,
@@ -113,6 +113,8 @@ async function provideDatabase (
   await lifecycle.start({ name: 'postgres', close: () => engine.close() })
   const pool = await engine.connect()
   onProgress('applying migrations')
+  // Loaded by services with a database, so that the others start without it.
+  const { migrate } = await import('../../data/index.ts')
   await migrate({
     pool,
     schema,

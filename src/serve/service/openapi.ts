@@ -1,5 +1,3 @@
-import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import { problemMediaType } from '../../kernel/index.ts'
 import type { Service } from './service.ts'
@@ -14,6 +12,9 @@ export const apiPagePath = '/docs'
  * before the routes, which it watches being declared.
  */
 export async function serveApiDocument (app: FastifyInstance, { name, version }: Service): Promise<void> {
+  // Loaded only where it is served: together they take longer to load than Fastify.
+  const { default: swagger } = await import('@fastify/swagger')
+  const { default: swaggerUi } = await import('@fastify/swagger-ui')
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',

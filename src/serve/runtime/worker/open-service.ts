@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { enableCompileCache, flushCompileCache } from 'node:module'
-import { join } from 'node:path'
+import { flushCompileCache } from 'node:module'
 import { localEngine } from '../../../engines/index.ts'
 import { Lifecycle } from '../../../kernel/index.ts'
 import { accessLog, createLogger, MetricsRegistry, processMetrics } from '../../../telemetry/index.ts'
@@ -16,7 +15,6 @@ import type { Served, ServeHooks } from './served.ts'
 /** Boots a Plimsoll service in this process, up to and including listening. */
 export async function openService (order: BootOrder, hooks: ServeHooks): Promise<Served> {
   const { settings, module, worker } = order
-  enableCompileCache(join(settings.stateDirectory, 'compile-cache'))
   hooks.onProgress('loading the service')
   const service = await loadService(new URL(module))
 
@@ -30,10 +28,11 @@ export async function openService (order: BootOrder, hooks: ServeHooks): Promise
   })
   hooks.onFatal((error) => logger.fatal({ err: error }, 'uncaught error: this worker ends'))
   const health = new Health({
-    onChange: (change) => logger.warn(change, 'a dependency has changed its state'),
+    onChange: ({ error, ...change }) =>
+      logger.warn({ ...change, err: error }, 'a dependency has changed its state'),
   })
   const lifecycle = new Lifecycle()
-  const tracer = openTracer(settings.trace, { name, version })
+  const tracer = openTracer(settings.trace, { name, version }, registry)
   await lifecycle.start({ name: 'tracer', close: () => tracer.close() })
   await lifecycle.start({ name: 'process metrics', close: processMetrics(registry) })
   const local = localEngine({ channel: { ...hooks.local, close: () => {} } })
