@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
+import { readPending } from '../data/index.ts'
 import { postgresEngine, redisEngine } from '../engines/index.ts'
 import type { Service } from '../serve/service/index.ts'
 import { redactUrl, type Settings } from '../serve/settings/index.ts'
@@ -23,7 +24,7 @@ export async function checkTls ({ tls }: Settings): Promise<Verdict> {
   return 'key and certificate belong together'
 }
 
-/** Whether the database that the service declares can be reached. It reads nothing and changes nothing. */
+/** Whether the database can be reached, and its migrations agree with the files. It changes nothing. */
 export async function checkDatabase (service: Service, { database }: Settings): Promise<Verdict> {
   if (service.database === undefined) return { skipped: 'the service declares none' }
   const { url } = database
@@ -31,10 +32,14 @@ export async function checkDatabase (service: Service, { database }: Settings): 
     throw new Error('the service declares a database: set database.url (--database-url or DATABASE_URL)')
   }
   if (url === 'embedded') return { skipped: 'embedded: plimsoll dev and plimsoll serve start it' }
-  const { schema } = service.database
+  const { schema, migrations: directory, seed } = service.database
   await using engine = postgresEngine({ url, poolSize: 1, schema, connectTimeoutMs })
-  await engine.connect()
-  return `${redactUrl(url)} answers`
+  const pool = await engine.connect()
+  const pending = await readPending({ pool, schema, directory, seed })
+  const state = pending.length === 0 ?
+    'all migrations are applied' :
+    `to be applied at the start: ${pending.join(', ')}`
+  return `${redactUrl(url)} answers; ${state}`
 }
 
 /** Whether the Redis that the service declares can be reached. */

@@ -6,4 +6,10 @@ export {
   MigrationMissingError,
   MigrationOrderError,
 } from './errors.ts'
-export { migrate, type MigrateOptions, type MigrateProgress, type MigrateResult } from './migrate.ts'
+export {
+  migrate,
+  type MigrateOptions,
+  type MigrateProgress,
+  type MigrateResult,
+  readPending,
+} from './migrate.ts'

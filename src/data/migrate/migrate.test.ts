@@ -7,7 +7,13 @@ import { pathToFileURL } from 'node:url'
 import pg from 'pg'
 import { type TestDatabase, testDatabase } from '../../engines/embedded/embedded.fixture.ts'
 import type { MigrationFailedError } from './errors.ts'
-import { migrate, type MigrateOptions, type MigrateProgress, type MigrateResult } from './migrate.ts'
+import {
+  migrate,
+  type MigrateOptions,
+  type MigrateProgress,
+  type MigrateResult,
+  readPending,
+} from './migrate.ts'
 
 let database: TestDatabase
 let pool: pg.Pool
@@ -199,4 +205,21 @@ test('a schema name is taken literally, and one that PostgreSQL reserves is refu
     setting: 'database.schema',
   })
   await assert.rejects(box.run({ schema: '' }), { code: 'SETTING_INVALID' })
+})
+
+test('what is pending can be read without changing anything, and an edited file is told there too', async () => {
+  await using box = await sandbox({
+    '0001_a.sql': 'create table a (id int)',
+    '0002_b.sql': 'create table b (id int)',
+  })
+  const seed = await box.write('seed.sql', 'insert into a values (1)')
+  const { schema, directory } = box
+  const pending = (): Promise<readonly string[]> => readPending({ pool, schema, directory, seed })
+  assert.deepEqual(await pending(), ['0001_a.sql', '0002_b.sql'])
+  const { rows } = await pool.query('select 1 from pg_namespace where nspname = $1', [schema])
+  assert.deepEqual(rows, [])
+  await box.run({ seed })
+  assert.deepEqual(await pending(), [])
+  await box.write('0001_a.sql', 'create table a (id bigint)')
+  await assert.rejects(pending(), { code: 'MIGRATION_EDITED' })
 })

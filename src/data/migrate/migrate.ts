@@ -75,6 +75,18 @@ export async function migrate (options: MigrateOptions): Promise<MigrateResult> 
   }
 }
 
+/**
+ * Names the files that {@link migrate} would apply now, in order. It reads, and changes nothing.
+ *
+ * @throws as {@link migrate}, when the files and what was applied contradict each other
+ */
+export async function readPending (
+  { pool, schema, directory, seed }: Pick<MigrateOptions, 'pool' | 'schema' | 'directory' | 'seed'>
+): Promise<readonly string[]> {
+  const files = await readMigrations(directory, seed)
+  return pendingMigrations(files, await readLedger(pool, checkSchema(schema))).map(({ name }) => name)
+}
+
 interface LockedOptions extends MigrateOptions {
   readonly files: readonly MigrationFile[]
   readonly seedFile: MigrationFile | undefined
