@@ -111,9 +111,10 @@ class Supervisor {
   async #start (keys: TicketKeys): Promise<void> {
     const { resolve, module, mode, clock, random } = this.#options
     try {
-      const { settings } = await resolve()
+      const { settings: given } = await resolve()
+      const size = workersOf(given)
+      const settings = withThreads(given, size)
       this.#settings = settings
-      const size = workersOf(settings)
       this.#report({ kind: 'started', pid: process.pid, workers: size, mode })
       await this.#sockets.prepare(settings.listen)
       this.#fleet = new Fleet({
@@ -201,7 +202,8 @@ class Supervisor {
   async #reloadOnce (fleet: Fleet, cause: string): Promise<void> {
     const before = fleet.generation
     try {
-      const { settings } = await this.#options.resolve()
+      const { settings: given } = await this.#options.resolve()
+      const settings = withThreads(given, workersOf(given))
       const held = fixedSettings(before.settings, settings)
       if (held.changed.length > 0) this.#report({ kind: 'restart-needed', settings: held.changed })
       await this.#sockets.prepare(settings.listen)
@@ -272,6 +274,13 @@ class Supervisor {
 
 function workersOf ({ workers }: Settings): number {
   return workers === 'auto' ? grantedCores() : workers
+}
+
+/** Threads for computing share the granted cores with those of the other workers; each worker has at least one. */
+function withThreads (settings: Settings, workers: number): Settings {
+  const { compute } = settings
+  if (compute.threads !== 'auto') return settings
+  return { ...settings, compute: { ...compute, threads: Math.max(1, Math.floor(grantedCores() / workers)) } }
 }
 
 /** What the supervisor itself has been built with stays as it was. */

@@ -7,10 +7,21 @@ import { pathToFileURL } from 'node:url'
 import { type Clock, systemClock } from '../../kernel/index.ts'
 import { isWatched, watchModule } from './watch-module.ts'
 
-test('installed and hidden files are not the service', () => {
-  assert.ok(isWatched('service.ts'))
-  assert.ok(isWatched(join('routes', 'orders.ts')))
-  for (const path of [join('node_modules', 'a', 'b.js'), join('.plimsoll', 'data'), '.env.swp', 'null']) {
+test('installed and hidden files are not the service, and neither is what it writes', () => {
+  for (
+    const path of ['service.ts', join('routes', 'orders.ts'), join('migrations', '0001_a.sql'), 'a.json']
+  ) {
+    assert.ok(isWatched(path), path)
+  }
+  const others = [
+    join('node_modules', 'a', 'b.js'),
+    join('.plimsoll', 'a.ts'),
+    '.env.swp',
+    'null',
+    'out.log',
+    'err',
+  ]
+  for (const path of others) {
     assert.ok(!isWatched(path), path)
   }
 })

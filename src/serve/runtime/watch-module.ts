@@ -1,5 +1,5 @@
 import { watch } from 'node:fs'
-import { dirname, sep } from 'node:path'
+import { dirname, extname, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Cancel, Clock } from '../../kernel/index.ts'
 
@@ -15,7 +15,8 @@ export interface WatchOptions {
 const quietMs = 100
 
 /**
- * Watches the directory of a module and all below it, but for `node_modules` and whatever begins with a dot.
+ * Watches sources, JSON and SQL in the directory of a module and all below it, but for `node_modules` and
+ * whatever begins with a dot.
  *
  * @returns ends the watching
  */
@@ -35,7 +36,11 @@ export function watchModule ({ module, onChange, onError, clock }: WatchOptions)
   }
 }
 
+/** What a service is written in. Its logs and databases, which it writes itself, must not reload it. */
+const extensions = new Set(['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs', '.json', '.sql'])
+
 /** Whether a change of this path, relative to the watched directory, is one of the service. */
 export function isWatched (path: string): boolean {
-  return path !== 'null' && path.split(sep).every((part) => part !== 'node_modules' && !part.startsWith('.'))
+  if (!extensions.has(extname(path))) return false
+  return path.split(sep).every((part) => part !== 'node_modules' && !part.startsWith('.'))
 }
