@@ -6,6 +6,8 @@ import type { Random } from '../../kernel/index.ts'
 /** What a group of clients saw. */
 export interface LoadCount {
   requests: number
+  /** HTTP/2 only: asked twice, since the GOAWAY said that the first was not served. */
+  askedAgain: number
   readonly failures: string[]
 }
 
@@ -31,7 +33,8 @@ const paths = ['/', '/', '/', '/', '/', '/', '/slow', '/stream']
 
 /**
  * Starts clients of every kind, each with one request at a time, and counts each request that did not get
- * its whole answer. Nothing is retried.
+ * its whole answer. Nothing is retried, but
+ * for HTTP/2 streams that the server says it has not served; those are counted.
  */
 export function startLoad (targets: LoadTargets, clientsPerKind: number, random: Random): Load {
   const counts = new Map<string, LoadCount>()
@@ -40,7 +43,7 @@ export function startLoad (targets: LoadTargets, clientsPerKind: number, random:
   const stopping = new AbortController()
 
   function run (kind: string, ask: (path: string) => Promise<string>, pauseMs = 0): void {
-    const count = counts.get(kind) ?? { requests: 0, failures: [] }
+    const count = counts.get(kind) ?? { requests: 0, askedAgain: 0, failures: [] }
     counts.set(kind, count)
     loops.push((async () => {
       while (!stopping.signal.aborted) {
@@ -69,7 +72,10 @@ export function startLoad (targets: LoadTargets, clientsPerKind: number, random:
     run('UNIX socket', (path) => ask(http, { socketPath: targets.socketPath, path, agent: false }))
     run('TLS, new connections', (path) => ask(https, { ...secure, path, agent: false }))
     run('TLS, keep-alive', (path) => ask(https, { ...secure, path, agent: tlsAgent }))
-    const session = http2Client(`https://127.0.0.1:${targets.tls}`, secure)
+    const session = http2Client(`https://127.0.0.1:${targets.tls}`, secure, () => {
+      const count = counts.get('HTTP/2')
+      if (count !== undefined) count.askedAgain++
+    })
     stops.push(session.close)
     run('HTTP/2', session.ask)
   }
@@ -103,7 +109,7 @@ function ask (module: typeof http | typeof https, options: https.RequestOptions)
  * A stream that crosses the server's GOAWAY is not served. The GOAWAY names an earlier one as the last, which
  * tells any client that it may ask again (RFC 9113, 6.8 and 8.7), and this one does.
  */
-function http2Client (url: string, options: http2.SecureClientSessionOptions) {
+function http2Client (url: string, options: http2.SecureClientSessionOptions, onAskAgain: () => void) {
   let session: http2.ClientHttp2Session | undefined
   let lastServed: number | undefined
   function current (): http2.ClientHttp2Session {
@@ -131,8 +137,9 @@ function http2Client (url: string, options: http2.SecureClientSessionOptions) {
       })
     } catch (error) {
       const unserved = lastServed !== undefined && (stream.id ?? 0) > lastServed
-      if (unserved && stream.rstCode === http2.constants.NGHTTP2_REFUSED_STREAM) return ask(path)
-      throw error
+      if (!unserved || stream.rstCode !== http2.constants.NGHTTP2_REFUSED_STREAM) throw error
+      onAskAgain()
+      return ask(path)
     }
   }
   return { ask, close: () => session?.destroy() }

@@ -52,8 +52,10 @@ async function reload (t: TestContext, policy: PrimaryPlan['policy']): Promise<v
     await load.stop()
     primary.send('stop')
     await once(primary, 'exit')
-    for (const [kind, { requests, failures }] of load.counts) {
-      t.diagnostic(`${policy}, ${kind}: ${requests} requests, ${failures.length} failed`)
+    for (const [kind, { requests, askedAgain, failures }] of load.counts) {
+      t.diagnostic(
+        `${policy}, ${kind}: ${requests} requests, ${failures.length} failed, ${askedAgain} asked again`
+      )
     }
     for (const [kind, { requests, failures }] of load.counts) {
       assert(requests > reloads, `${kind} asked only ${requests} times`)
