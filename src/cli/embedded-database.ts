@@ -33,14 +33,14 @@ export class EmbeddedDatabase implements AsyncDisposable {
     const { settings } = resolved
     if (settings.database.url !== 'embedded') return resolved
     if (this.#server === undefined) {
-      this.#directory = join(settings.stateDirectory, 'postgres')
       this.#server = embeddedPostgres({
-        directory: this.#directory,
+        directory: join(settings.stateDirectory, 'postgres'),
         onProgress: (message) => this.#news.progress(message),
         log: (message) => this.#news.note(message),
       })
     }
-    const { url } = await this.#server.connect()
+    const { url, home } = await this.#server.connect()
+    this.#directory = home
     return { ...resolved, settings: withDatabase(settings, url) }
   }
 

@@ -32,6 +32,8 @@ export interface EmbeddedServer {
    * TCP port beside it: the server listens on 127.0.0.1 too.
    */
   readonly url: string
+  /** Where the data are: below `directory`, or where `log` said that they are kept instead. */
+  readonly home: string
 }
 
 interface Running {
@@ -77,7 +79,7 @@ export function embeddedPostgres (options: EmbeddedPostgresOptions): Engine<Embe
       log,
       onProgress,
     })
-    return { server: { url }, place, pid, presence }
+    return { server: { url, home: place.home }, place, pid, presence }
   }
 
   async function leave ({ presence, place, pid }: Running): Promise<void> {

@@ -1,12 +1,14 @@
 import type { FastifyInstance } from 'fastify'
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { Type } from 'typebox'
 import { testDatabase } from '../../engines/embedded/embedded.fixture.ts'
+import { openListener } from '../listen/index.ts'
 import { buildApp } from './build.ts'
 import { testEnvironment } from './environment.fixture.ts'
 import { defineService, serviceOfPlugin } from './service.ts'
@@ -152,4 +154,25 @@ test('readiness stands on the checks that the service adds', async () => {
   fresh.health.started()
   assert.equal((await fresh.health.ready()).status, 'pass')
   await fresh[Symbol.asyncDispose]()
+})
+
+test('what never becomes a request is a problem document too: headers too large, not HTTP', async () => {
+  await using environment = await testEnvironment()
+  const service = defineService({ name: 'x', routes: (app) => void app.get('/', async () => 'hi') })
+  const listener = openListener({ addresses: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }] })
+  await buildApp(service, { ...environment, listener })
+  const [bound] = await listener.listen()
+  assert.ok(bound?.kind === 'tcp')
+  const answerTo = async (bytes: string): Promise<string> => {
+    const socket = connect(bound.port, '127.0.0.1')
+    socket.write(bytes)
+    let text = ''
+    for await (const chunk of socket) text += String(chunk)
+    return text
+  }
+  const large = await answerTo(`GET / HTTP/1.1\r\nhost: x\r\nx-large: ${'x'.repeat(20_000)}\r\n\r\n`)
+  assert.match(large, /^HTTP\/1\.1 431 .*application\/problem\+json.*"code":"HEADERS_TOO_LARGE"/s)
+  const nonsense = await answerTo('nonsense\r\n\r\n')
+  assert.match(nonsense, /^HTTP\/1\.1 400 .*application\/problem\+json.*"code":"MALFORMED_REQUEST"/s)
+  await listener.drain({ graceMs: 1_000, idleMs: 0 })
 })

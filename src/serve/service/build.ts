@@ -4,7 +4,7 @@ import type { RequestListener, Server } from 'node:http'
 import { postgresEngine, redisEngine } from '../../engines/index.ts'
 import { SettingError } from '../../kernel/index.ts'
 import { healthRoutes } from '../health/index.ts'
-import type { Listener } from '../listen/index.ts'
+import { answerClientError, type Listener } from '../listen/index.ts'
 import { plimsoll, problemOf, sendProblem } from '../pipeline/index.ts'
 import type { ServiceEnvironment } from './environment.ts'
 import { describe, ServiceLoadError } from './load.ts'
@@ -53,6 +53,7 @@ function newApp ({ settings, listener }: ServiceEnvironment): FastifyInstance {
       return503OnClosing: false,
       // An unknown field is an error that names it, not something to drop in silence.
       ajv: { customOptions: { removeAdditional: false } },
+      clientErrorHandler: answerClientError,
       frameworkErrors (error: Error, request: FastifyRequest, reply: FastifyReply) {
         void sendProblem(problemOf(error), request, reply)
       },
