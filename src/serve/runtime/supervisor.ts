@@ -9,7 +9,7 @@ import { exitCodes } from './exit-code.ts'
 import { fleetHealth } from './fleet-health.ts'
 import { FleetMetrics } from './fleet-metrics.ts'
 import { BootFailedError, Fleet, type WorkerHost } from './fleet/index.ts'
-import { grantedCores } from './granted-cores.ts'
+import { grantedSettings, withFixedOf } from './generation-settings.ts'
 import { HeldSockets } from './held-sockets.ts'
 import { LocalState } from './local-state.ts'
 import { reportFailure } from './protocol.ts'
@@ -111,9 +111,7 @@ class Supervisor {
   async #start (keys: TicketKeys): Promise<void> {
     const { resolve, module, mode, clock, random } = this.#options
     try {
-      const { settings: given } = await resolve()
-      const size = workersOf(given)
-      const settings = withThreads(given, size)
+      const { settings, workers: size } = grantedSettings((await resolve()).settings)
       this.#settings = settings
       this.#report({ kind: 'started', pid: process.pid, workers: size, mode })
       await this.#sockets.prepare(settings.listen)
@@ -202,12 +200,11 @@ class Supervisor {
   async #reloadOnce (fleet: Fleet, cause: string): Promise<void> {
     const before = fleet.generation
     try {
-      const { settings: given } = await this.#options.resolve()
-      const settings = withThreads(given, workersOf(given))
-      const held = fixedSettings(before.settings, settings)
+      const { settings, workers } = grantedSettings((await this.#options.resolve()).settings)
+      const held = withFixedOf(before.settings, settings)
       if (held.changed.length > 0) this.#report({ kind: 'restart-needed', settings: held.changed })
       await this.#sockets.prepare(settings.listen)
-      const outcome = await fleet.reload(held.settings, workersOf(settings), cause)
+      const outcome = await fleet.reload(held.settings, workers, cause)
       this.#settings = fleet.generation.settings
       if (outcome === 'done') {
         this.#sockets.keepOnly(this.#settings.listen, fleet.workers.flatMap(({ addresses }) => addresses))
@@ -270,29 +267,6 @@ class Supervisor {
   #trouble (message: string, error: unknown): void {
     this.#report({ kind: 'trouble', message, error: reportFailure(error) })
   }
-}
-
-function workersOf ({ workers }: Settings): number {
-  return workers === 'auto' ? grantedCores() : workers
-}
-
-/** Threads for computing share the granted cores with those of the other workers; each worker has at least one. */
-function withThreads (settings: Settings, workers: number): Settings {
-  const { compute } = settings
-  if (compute.threads !== 'auto') return settings
-  return { ...settings, compute: { ...compute, threads: Math.max(1, Math.floor(grantedCores() / workers)) } }
-}
-
-/** What the supervisor itself has been built with stays as it was. */
-function fixedSettings (before: Settings, after: Settings): {
-  readonly settings: Settings
-  readonly changed: readonly string[]
-} {
-  const { admin, acceptMode, heartbeat } = before
-  const changed = Object.entries({ admin, acceptMode, heartbeat })
-    .filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(after[key as keyof Settings]))
-    .map(([key]) => key)
-  return { settings: { ...after, admin, acceptMode, heartbeat }, changed }
 }
 
 /** The build turns .ts into .js; a URL made at run time is not rewritten by the compiler. */
