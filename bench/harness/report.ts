@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { BenchmarkOutcome } from './benchmark.ts'
 import type { Check } from './check.ts'
 import { renderTable } from './table.ts'
-import { pinning } from './tools.ts'
+import { cores, pinning } from './tools.ts'
 
 const resultsFolder = fileURLToPath(new URL('../results/', import.meta.url))
 
@@ -70,7 +70,7 @@ function showCheck ({ name, value, unit, target, ok }: Check): string {
 function machine (): Record<string, string | number> {
   return {
     cpu: os.cpus()[0]?.model ?? 'unknown',
-    cores: os.availableParallelism(),
+    cores,
     memoryGiB: Math.round(os.totalmem() / 2 ** 30),
     system: `${os.type()} ${os.release()} ${os.arch()}`,
     pinning: pinning().text,

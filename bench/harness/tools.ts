@@ -35,19 +35,25 @@ export function findTool (name: string): string | undefined {
 export interface Pinning {
   readonly server: readonly string[]
   readonly generator: readonly string[]
+  /** For what is measured with the whole machine: takes back what the harness has given up for itself. */
+  readonly all: readonly string[]
   /** For the report. */
   readonly text: string
 }
 
+/** Of the machine, as it was before the harness gave up the server's core for itself. */
+export const cores: number = availableParallelism()
+
 /** @returns prefixes for command lines; empty where there is no taskset or only one core */
 export function pinning (): Pinning {
   const taskset = findTool('taskset')
-  if (taskset === undefined || availableParallelism() < 2) {
-    return { server: [], generator: [], text: 'not pinned (taskset and 2 cores are needed)' }
+  if (taskset === undefined || cores < 2) {
+    return { server: [], generator: [], all: [], text: 'not pinned (taskset and 2 cores are needed)' }
   }
   return {
     server: [taskset, '-c', '0'],
     generator: [taskset, '-c', '1'],
+    all: [taskset, '-c', `0-${cores - 1}`],
     text: 'server on core 0, generator on core 1',
   }
 }

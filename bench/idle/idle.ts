@@ -9,6 +9,7 @@ import {
   median,
   type Memory,
   packageVersion,
+  pinning,
   plimsollServe,
   ratio,
   type ServerCommand,
@@ -73,7 +74,7 @@ function subjects (): readonly IdleSubject[] {
 }
 
 async function measure ({ name, command }: IdleSubject, connections: number): Promise<Round> {
-  await using server = await startServer(command)
+  await using server = await startServer(command, { prefix: pinning().all })
   const warm = new HeldConnections()
   await warm.open(server.address, '/ping', 100)
   warm.close()

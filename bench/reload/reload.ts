@@ -138,9 +138,8 @@ async function start (
   tls: TlsFiles | undefined,
   lines: LineWatch
 ): Promise<Server> {
-  const taskset = pinning().server.length === 0 ? [] : ['taskset', '-c', '0-1']
   const command = subject.command(await freePort(), tls)
-  return startServer(command, { prefix: taskset, onLine: lines.take })
+  return startServer(command, { prefix: pinning().all, onLine: lines.take })
 }
 
 /** For runtimes that cannot tell which port they got. Another process may take it first; then they say so. */

@@ -7,6 +7,7 @@ import {
   interleave,
   median,
   packageVersion,
+  pinning,
   plimsollServe,
   ratio,
   type ServerCommand,
@@ -68,7 +69,7 @@ function subjects (copy: InstalledCopy): readonly StartSubject[] {
 /** @returns milliseconds of wall time */
 async function measure ({ path, command }: StartSubject): Promise<number> {
   const startedMs = performance.now()
-  await using server = await startServer(command)
+  await using server = await startServer(command, { prefix: pinning().all })
   const { host, port } = server.address
   const response = await fetch(`http://${host}:${port}${path}`, { headers: { connection: 'close' } })
   await response.arrayBuffer()
