@@ -24,6 +24,8 @@ export class SettingError extends Error {
 }
 
 function show (value: unknown): string {
+  if (value === undefined) return 'nothing'
   if (typeof value === 'function') return 'a function'
+  if (typeof value === 'number') return String(value)
   return JSON.stringify(value) ?? String(value)
 }

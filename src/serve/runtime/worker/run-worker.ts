@@ -121,7 +121,8 @@ class WorkerLife {
     const first = !this.#ending || this.#served !== undefined
     this.#ending = true
     if (!first) return
-    this.#logFatal(error)
+    // What stops a boot is the supervisor's to tell, once; what ends a worker that serves is in its log too.
+    if (this.#served !== undefined) this.#logFatal(error)
     await this.#send({ plimsoll: 'failed', error: reportFailure(error) })
     this.#exit(this.#served === undefined ? exitCodes.bootFailed : exitCodes.failed)
   }
