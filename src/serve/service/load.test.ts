@@ -51,6 +51,15 @@ test('a module that throws is reported with its message and the place', async ()
   })
 })
 
+test('a module that its package declares to be CommonJS says how to make it a module', async () => {
+  await writeFile(join(directory, 'package.json'), '{ "type": "commonjs" }')
+  const url = await moduleOf('declared.js', 'import "node:fs"\nexport default async function () {}')
+  await assert.rejects(loadService(url), {
+    code: 'SERVICE_THREW',
+    message: /Cannot use import statement outside a module.*npm pkg set type=module/,
+  })
+})
+
 test('a module without a service says what it exports and what it should', async () => {
   const nothing = await moduleOf('nothing.mjs', 'export const service = 1')
   await assert.rejects(loadService(nothing), { code: 'SERVICE_INVALID', message: /it exports no default$/ })

@@ -53,13 +53,18 @@ async function importModule (moduleUrl: URL, path: string): Promise<unknown> {
     if (isMissing(error, moduleUrl)) {
       throw new ServiceLoadError('SERVICE_NOT_FOUND', path, `there is no module ${path}`, error)
     }
-    throw new ServiceLoadError(
-      'SERVICE_THREW',
-      path,
-      `${path} threw while loading: ${describe(error)}`,
-      error
-    )
+    const message = `${path} threw while loading: ${describe(error)}${adviceOn(error)}`
+    throw new ServiceLoadError('SERVICE_THREW', path, message, error)
   }
+}
+
+/** `npm init` declares CommonJS, in which a service's imports are a syntax error. */
+function adviceOn (error: unknown): string {
+  const isCommonJs = error instanceof SyntaxError &&
+    /outside a module|Unexpected token 'export'/.test(error.message)
+  return isCommonJs ?
+    '; set "type": "module" in its package.json (npm pkg set type=module), or name it .mts or .mjs' :
+    ''
 }
 
 /** Only the module itself: a missing import of the module's own is an error in it. */
