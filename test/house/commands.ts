@@ -9,7 +9,19 @@ export interface NamedCommand {
 }
 
 /** npm's own commands that need no entry in package.json. */
-const ownOfNpm = new Set(['ci', 'install', 'i', 'exec', 'rebuild', 'pack', 'init', 'config', 'ls', 'version'])
+const ownOfNpm = new Set([
+  'ci',
+  'install',
+  'i',
+  'exec',
+  'rebuild',
+  'pack',
+  'pkg',
+  'init',
+  'config',
+  'ls',
+  'version',
+])
 
 /** `npm run X`, `npm start` and `npm test`, in blocks for the shell and in inline code. */
 export function npmScriptsIn (page: Page): readonly NamedCommand[] {
