@@ -56,7 +56,7 @@ test('a migrator killed in the middle leaves nothing of its file, and the next r
   const child = migrator('killed')
   const exited = once(child, 'exit')
   await untilTrue(`SELECT count(*) = 1 AS is FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)'
-    AND application_name LIKE 'migrator%'`)
+    AND application_name LIKE 'migrator%' AND datname = current_database()`)
   child.kill('SIGKILL')
   await exited
   await writeFile(join(folder, '0001_a.sql'), 'CREATE TABLE a (id int)')

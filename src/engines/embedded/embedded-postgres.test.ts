@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork, type ForkOptions } from 'node:child_process'
 import { once } from 'node:events'
-import { chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chown, mkdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -283,6 +283,25 @@ test('a stale pid file is no obstacle, even when its id is that of a living proc
   await writeFile(join(data, 'postmaster.pid'), file.replace(/^\d+/, String(process.pid)))
   await using second = embeddedPostgres({ directory: shared.path })
   await second.connect()
+})
+
+test('a pid file that a killed server left empty is no obstacle, and a fresh one is waited for', async () => {
+  await using folder = await serverFolder()
+  await using engine = embeddedPostgres({ directory: folder.path })
+  await engine.connect()
+  await engine.close()
+  const file = join(folder.path, 'data', 'postmaster.pid')
+  const { uid, gid } = await stat(join(folder.path, 'data'))
+  await writeFile(file, '')
+  await chown(file, uid, gid)
+  const steps: string[] = []
+  await using next = embeddedPostgres({ directory: folder.path, onProgress: (step) => void steps.push(step) })
+  const entering = next.connect()
+  // Fresh, it may be that of a server that starts at this moment: it is tried again, not removed.
+  await waitUntil('it is tried again', async () => steps.length >= 2)
+  assert.equal((await stat(file)).size, 0)
+  await utimes(file, 0, 0)
+  assert.deepEqual(await query((await entering).url, 'SELECT 1 AS one'), [{ one: 1 }])
 })
 
 test('data of another version and a directory that cannot be made say what to do', async () => {

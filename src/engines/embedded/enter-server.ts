@@ -11,6 +11,7 @@ import {
   postmasterFileOf,
   readLockFile,
   readPostmasterFile,
+  removeEmptyFile,
   removeStaleFile,
 } from './postmaster-file.ts'
 import { Presence } from './presence.ts'
@@ -100,6 +101,7 @@ async function startAndEnter (
   const result = await startServer(place, port, settings, clock)
   if (result.kind === 'port taken') await rememberPort(place, await freePort())
   if (result.kind === 'socket taken') await freeSocket(place, port)
+  if (result.kind === 'half written') await removeEmptyFile(postmasterFileOf(place.data), clock)
   if (result.kind === 'orphans') await stopOrphans(place, clock)
   if (result.kind !== 'ready') return undefined
   if (port !== remembered) await rememberPort(place, port)

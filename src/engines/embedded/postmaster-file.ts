@@ -1,5 +1,6 @@
-import { link, readFile, rename, rm } from 'node:fs/promises'
+import { link, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Clock } from '../../kernel/index.ts'
 import { systemCode } from './errors.ts'
 
 /** What a running server writes down in its data directory. */
@@ -58,4 +59,14 @@ export async function removeStaleFile (file: string, pid: number): Promise<void>
   } finally {
     await rm(aside, { force: true })
   }
+}
+
+/** A server that starts fills its file in the moment in which it makes it. */
+const emptyLimitMs = 2_000
+
+/** Removes a file that a server left empty when it was killed; one that may still be filled is left alone. */
+export async function removeEmptyFile (file: string, clock: Clock): Promise<void> {
+  const found = await stat(file).catch(() => undefined)
+  if (found?.size !== 0 || clock.epochMs() - found.mtimeMs < emptyLimitMs) return
+  await rm(file, { force: true })
 }

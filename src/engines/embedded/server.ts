@@ -36,6 +36,8 @@ export type StartResult =
   | { readonly kind: 'socket taken' }
   /** Another process started a server on the same data first. */
   | { readonly kind: 'overtaken' }
+  /** The lock file is there and empty: another server writes it at this moment, or died when it was about to. */
+  | { readonly kind: 'half written' }
   | { readonly kind: 'port taken' }
   /** Children of a killed server still hold its shared memory. */
   | { readonly kind: 'orphans' }
@@ -93,6 +95,7 @@ function serverArgs (
 
 function explainExit (said: string, place: Place): StartResult {
   if (said.includes('lock file "postmaster.pid" already exists')) return { kind: 'overtaken' }
+  if (said.includes('lock file "postmaster.pid" is empty')) return { kind: 'half written' }
   if (/lock file ".*\.s\.PGSQL\.\d+\.lock" already exists/.test(said)) return { kind: 'socket taken' }
   if (/Address already in use|could not bind|could not create any TCP\/IP sockets/.test(said))
     return { kind: 'port taken' }
