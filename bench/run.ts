@@ -1,6 +1,7 @@
 // npm run bench -- NAME [--json] [--quick] [--gate]
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
+import { systemClock } from '../src/kernel/index.ts'
 import { floor } from './floor/floor.ts'
 import {
   type Benchmark,
@@ -68,10 +69,10 @@ async function run (
 ): Promise<number> {
   leaveServerCore()
   const say = (message: string): void => void process.stderr.write(`  ${message}\n`)
-  const startedMs = Date.now()
+  const startedMs = systemClock.epochMs()
   try {
     const outcome = await benchmark.run({ quick, say })
-    const report = reportOf(benchmark.name, outcome, { quick, startedMs, endedMs: Date.now() })
+    const report = reportOf(benchmark.name, outcome, { quick, startedMs, endedMs: systemClock.epochMs() })
     const file = writeReport(report)
     if (json) process.stdout.write(reportJson(report))
     else process.stdout.write(`${reportText(report)}\nWritten to ${file}\n`)
