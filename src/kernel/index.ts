@@ -9,11 +9,14 @@ export { idSource } from './id.ts'
 export { CloseError, Lifecycle, type LifecyclePart } from './lifecycle.ts'
 export { type ManualClock, manualClock } from './manual-clock.ts'
 export {
+  type ExplainedProblemKind,
+  explainProblems,
   Problem,
   type ProblemDetails,
   type ProblemDocument,
   type ProblemKind,
   problemMediaType,
+  type ProblemRow,
   problemType,
 } from './problem.ts'
 export { type Random, seededRandom, systemRandom } from './random.ts'

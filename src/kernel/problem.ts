@@ -8,6 +8,14 @@ export interface ProblemKind {
   readonly title: string
 }
 
+/** A kind that the error catalogue explains (docs/errors.md): every kind that Plimsoll itself answers. */
+export interface ExplainedProblemKind extends ProblemKind {
+  /** When it is answered, as the end of "It is answered when ...". */
+  readonly when: string
+  /** What the client, or the service's team, does about it: one sentence. */
+  readonly remedy: string
+}
+
 /** The members of a problem document. @see https://www.rfc-editor.org/rfc/rfc9457#section-3.1 */
 export interface ProblemDocument {
   readonly type: string
@@ -65,6 +73,20 @@ export class Problem extends Error {
       ...(this.detail === undefined ? {} : { detail: this.detail }),
     }
   }
+}
+
+/** One row of {@link explainProblems}. */
+export type ProblemRow = readonly [status: number, title: string, when: string, remedy: string]
+
+/** Makes the kinds of one capability from its table of codes. */
+export function explainProblems<Code extends string> (
+  rows: Readonly<Record<Code, ProblemRow>>
+): Readonly<Record<Code, ExplainedProblemKind>> {
+  const kinds = Object.entries<ProblemRow>(rows).map(([code, [status, title, when, remedy]]) => [
+    code,
+    { code, status, title, when, remedy },
+  ])
+  return Object.fromEntries(kinds) as Record<Code, ExplainedProblemKind>
 }
 
 /** The `type` of a problem document: a URN, so that it names without pretending to be a page. */
