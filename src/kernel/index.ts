@@ -15,6 +15,7 @@ export {
   type ProblemDetails,
   type ProblemDocument,
   type ProblemKind,
+  type ProblemKinds,
   problemMediaType,
   type ProblemRow,
   problemType,

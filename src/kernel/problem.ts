@@ -75,18 +75,21 @@ export class Problem extends Error {
   }
 }
 
+/** The kinds of one capability, by code. */
+export type ProblemKinds<Code extends string> = Readonly<Record<Code, ExplainedProblemKind>>
+
 /** One row of {@link explainProblems}. */
 export type ProblemRow = readonly [status: number, title: string, when: string, remedy: string]
 
 /** Makes the kinds of one capability from its table of codes. */
 export function explainProblems<Code extends string> (
   rows: Readonly<Record<Code, ProblemRow>>
-): Readonly<Record<Code, ExplainedProblemKind>> {
+): ProblemKinds<Code> {
   const kinds = Object.entries<ProblemRow>(rows).map(([code, [status, title, when, remedy]]) => [
     code,
     { code, status, title, when, remedy },
   ])
-  return Object.fromEntries(kinds) as Record<Code, ExplainedProblemKind>
+  return Object.fromEntries(kinds) as ProblemKinds<Code>
 }
 
 /** The `type` of a problem document: a URN, so that it names without pretending to be a page. */

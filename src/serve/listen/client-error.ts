@@ -2,16 +2,16 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { Problem, type ProblemKind, problemMediaType, systemClock } from '../../kernel/index.ts'
 import { currentResponse } from './http-socket.ts'
-import { chunkExtensionsTooLarge, headersTooLarge, malformedRequest, requestTimeout } from './refusals.ts'
+import { listenProblems } from './refusals.ts'
 
 /** How long a refused connection is still read, so that its end does not destroy the answer. */
 const lingerMs = 1_000
 
-const malformed = answerOf(malformedRequest)
+const malformed = answerOf(listenProblems.MALFORMED_REQUEST)
 const answers: Readonly<Record<string, Buffer>> = {
-  HPE_HEADER_OVERFLOW: answerOf(headersTooLarge),
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: answerOf(chunkExtensionsTooLarge),
-  ERR_HTTP_REQUEST_TIMEOUT: answerOf(requestTimeout),
+  HPE_HEADER_OVERFLOW: answerOf(listenProblems.HEADERS_TOO_LARGE),
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: answerOf(listenProblems.CHUNK_EXTENSIONS_TOO_LARGE),
+  ERR_HTTP_REQUEST_TIMEOUT: answerOf(listenProblems.REQUEST_TIMEOUT),
 }
 
 /**

@@ -1,26 +1,35 @@
-import type { ProblemKind } from '../../kernel/index.ts'
+import { explainProblems, type ProblemKinds } from '../../kernel/index.ts'
 
 /** What is refused before it is a request that a handler could see. */
-export const malformedRequest: ProblemKind = {
-  code: 'MALFORMED_REQUEST',
-  status: 400,
-  title: 'The request is not valid HTTP',
-}
+export const listenProblems: ProblemKinds<ListenProblemCode> = explainProblems({
+  MALFORMED_REQUEST: [
+    400,
+    'The request is not valid HTTP',
+    'the request line, a header or the framing of the body breaks HTTP',
+    'Look at what the client writes to the wire; a library would not send it.',
+  ],
+  REQUEST_TIMEOUT: [
+    408,
+    'The request took too long to arrive',
+    'the headers took longer than `limits.headersTimeout`, or the whole longer than `limits.requestTimeout`',
+    'Send the request in one go; raise the limits for slow uploads.',
+  ],
+  CHUNK_EXTENSIONS_TOO_LARGE: [
+    413,
+    'The chunk extensions of the body are larger than the service accepts',
+    'the chunk extensions of a body exceed what Node.js accepts',
+    'Send no chunk extensions; nobody reads them.',
+  ],
+  HEADERS_TOO_LARGE: [
+    431,
+    'The request headers are larger than the service accepts',
+    'request line and headers together exceed `limits.headerSize`',
+    'Send fewer or smaller headers, most often cookies; or raise the limit.',
+  ],
+})
 
-export const requestTimeout: ProblemKind = {
-  code: 'REQUEST_TIMEOUT',
-  status: 408,
-  title: 'The request took too long to arrive',
-}
-
-export const chunkExtensionsTooLarge: ProblemKind = {
-  code: 'CHUNK_EXTENSIONS_TOO_LARGE',
-  status: 413,
-  title: 'The chunk extensions of the body are larger than the service accepts',
-}
-
-export const headersTooLarge: ProblemKind = {
-  code: 'HEADERS_TOO_LARGE',
-  status: 431,
-  title: 'The request headers are larger than the service accepts',
-}
+export type ListenProblemCode =
+  | 'MALFORMED_REQUEST'
+  | 'REQUEST_TIMEOUT'
+  | 'CHUNK_EXTENSIONS_TOO_LARGE'
+  | 'HEADERS_TOO_LARGE'

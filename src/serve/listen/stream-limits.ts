@@ -1,10 +1,10 @@
 import { constants, type Http2SecureServer, type ServerHttp2Stream } from 'node:http2'
 import { type Clock, Problem, problemMediaType } from '../../kernel/index.ts'
-import { requestTimeout } from './refusals.ts'
+import { listenProblems } from './refusals.ts'
 
-const body: string = JSON.stringify(new Problem(requestTimeout).toDocument())
+const body: string = JSON.stringify(new Problem(listenProblems.REQUEST_TIMEOUT).toDocument())
 const headers = {
-  ':status': requestTimeout.status,
+  ':status': listenProblems.REQUEST_TIMEOUT.status,
   'content-type': problemMediaType,
   'content-length': Buffer.byteLength(body),
   'cache-control': 'no-store',

@@ -1,4 +1,4 @@
 export { type PipelineOptions, type RouteSettings } from './options.ts'
 export { plimsoll, sendProblem } from './plugin.ts'
-export { isProblemCode, type ProblemCode, problemKinds } from './problem-kinds.ts'
+export { computeProblems, requestProblems } from './problem-kinds.ts'
 export { problemOf } from './problem-of.ts'

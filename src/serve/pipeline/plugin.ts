@@ -12,7 +12,7 @@ import { Readable } from 'node:stream'
 import { type Context, enterContext, Problem, problemMediaType, runWithContext } from '../../kernel/index.ts'
 import { metricsFormat, type MetricsRegistry, renderMetrics } from '../../telemetry/index.ts'
 import { type PipelineOptions, resolvePipelineOptions, type RouteSettings } from './options.ts'
-import { problemKinds } from './problem-kinds.ts'
+import { requestProblems } from './problem-kinds.ts'
 import { problemOf } from './problem-of.ts'
 import { Recorder } from './recorder.ts'
 import { RequestContext } from './request-context.ts'
@@ -87,7 +87,7 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
   })
   app.setNotFoundHandler(function answerNotFound (request, reply) {
     const detail = `${request.method} ${request.url.split('?', 1)[0]} is not a route of this service`
-    return sendProblem(new Problem(problemKinds.ROUTE_NOT_FOUND, { detail }), request, reply)
+    return sendProblem(new Problem(requestProblems.ROUTE_NOT_FOUND, { detail }), request, reply)
   })
 
   if (metricsPath !== undefined) serveMetrics(app, registry, metricsPath)

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Problem } from '../../kernel/index.ts'
-import { problemKinds } from './problem-kinds.ts'
+import { requestProblems } from './problem-kinds.ts'
 import { problemOf } from './problem-of.ts'
 
 test('a problem is answered as it is', () => {
-  const problem = new Problem(problemKinds.ROUTE_NOT_FOUND)
+  const problem = new Problem(requestProblems.ROUTE_NOT_FOUND)
   assert.equal(problemOf(problem), problem)
 })
 

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
-import { Problem } from '../../kernel/index.ts'
-import { isProblemCode, type ProblemCode, problemKinds } from './problem-kinds.ts'
+import { Problem, type ProblemKind } from '../../kernel/index.ts'
+import { problemKindOf, type RequestProblemCode, requestProblems } from './problem-kinds.ts'
 
 /** What Fastify and our own parts put on the errors that they throw. */
 interface KnownError {
@@ -19,7 +19,7 @@ interface ValidationIssue {
 }
 
 /** @see https://fastify.dev/docs/latest/Reference/Errors/ */
-const codeOfFastify: Readonly<Record<string, ProblemCode>> = {
+const codeOfFastify: Readonly<Record<string, RequestProblemCode>> = {
   FST_ERR_VALIDATION: 'VALIDATION_FAILED',
   FST_ERR_CTP_EMPTY_JSON_BODY: 'MALFORMED_JSON',
   FST_ERR_CTP_INVALID_JSON_BODY: 'MALFORMED_JSON',
@@ -49,11 +49,10 @@ export function problemOf (error: unknown): Problem {
       message: messageOf(issue),
     }))
     const detail = issues.map(({ path, message }) => `${place}${path} ${message}`).join('; ')
-    return new Problem(problemKinds.VALIDATION_FAILED, { detail, extensions: { issues }, cause: error })
+    return new Problem(requestProblems.VALIDATION_FAILED, { detail, extensions: { issues }, cause: error })
   }
-  const known = codeOf(code)
-  if (known !== undefined) {
-    const kind = problemKinds[known]
+  const kind = kindOf(code)
+  if (kind !== undefined) {
     return new Problem(kind, { cause: error, ...(kind.status < 500 ? { detail: String(message) } : {}) })
   }
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500) {
@@ -65,12 +64,14 @@ export function problemOf (error: unknown): Problem {
     const title = STATUS_CODES[statusCode] ?? 'The service cannot answer'
     return new Problem({ code: titleToCode(title), status: statusCode, title }, { cause: error })
   }
-  return new Problem(problemKinds.INTERNAL_ERROR, { cause: error })
+  return new Problem(requestProblems.INTERNAL_ERROR, { cause: error })
 }
 
-function codeOf (code: unknown): ProblemCode | undefined {
-  if (isProblemCode(code)) return code
-  return typeof code === 'string' && Object.hasOwn(codeOfFastify, code) ? codeOfFastify[code] : undefined
+function kindOf (code: unknown): ProblemKind | undefined {
+  const ours = typeof code === 'string' && Object.hasOwn(codeOfFastify, code) ?
+    codeOfFastify[code] :
+    undefined
+  return ours === undefined ? problemKindOf(code) : requestProblems[ours]
 }
 
 /** Ajv's message, with the name that it leaves to the parameters. */
