@@ -56,6 +56,18 @@ export const rules: readonly Rule[] = [
         undefined,
   },
   {
+    keys: ['deadline.default', 'deadline.max'],
+    broken: ({ deadline }) =>
+      deadline.default > deadline.max ? `at most deadline.max (${formatDuration(deadline.max)})` : undefined,
+  },
+  {
+    keys: ['idempotency.keep', 'idempotency.lease'],
+    broken: ({ idempotency }) =>
+      idempotency.keep <= idempotency.lease ?
+        `above idempotency.lease (${formatDuration(idempotency.lease)})` :
+        undefined,
+  },
+  {
     keys: ['listen'],
     broken: ({ listen }) =>
       listen.some((one, at) => listen.slice(at + 1).some((other) => clashing(one, other))) ?

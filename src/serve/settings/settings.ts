@@ -39,6 +39,26 @@ interface SettingTypes {
     /** Connections a worker holds at once; 0 for no limit. */
     readonly connections: number
   }
+  readonly deadline: {
+    /** For requests whose route and caller say nothing; 0 for none. */
+    readonly default: Duration
+    /** The longest that a trusted caller may ask for. */
+    readonly max: Duration
+  }
+  readonly admission: {
+    /** Refuses early what the worker cannot carry. */
+    readonly enabled: boolean
+  }
+  readonly rateLimits: {
+    /** Who counts: each worker, the machine, or Redis; `auto` is Redis where there is one, else the machine. */
+    readonly store: 'auto' | 'memory' | 'local' | 'redis'
+  }
+  readonly idempotency: {
+    /** How long a crash can block a key. */
+    readonly lease: Duration
+    /** How long an answer can be replayed; above `idempotency.lease`. */
+    readonly keep: Duration
+  }
   readonly drain: {
     /** From "not ready" to closing, so that load balancers stop sending first. */
     readonly delay: Duration
@@ -108,6 +128,10 @@ interface SettingTypes {
     readonly url: string | undefined
     /** Connections to the database, for each worker. */
     readonly poolSize: number
+    /** The longest wait for one of them. */
+    readonly wait: Duration
+    /** How deadlines reach statements; `off` behind PgBouncer in transaction mode. */
+    readonly statementTimeouts: 'session' | 'off'
     /** Whether migrations are followed by the seed; `auto` seeds an embedded database. */
     readonly seed: 'auto' | 'always' | 'never'
   }

@@ -6,6 +6,7 @@ export const settingGroups = [
   'Addresses',
   'Workers',
   'Request limits',
+  'Overload and limits',
   'Boot and drain',
   'Logs, traces and health',
   'Database and Redis',
