@@ -1,0 +1,7 @@
+export type { AdmissionClass } from './admission-class.ts'
+export { Admission, type Verdict } from './admission.ts'
+export type { AdmissionOptions, AdmissionRoute, FirstGuess } from './options.ts'
+export { admissionProblems } from './problems.ts'
+export { maxRetryAfterSeconds, type Refusal, type RefusalReason, refusalReasons } from './refusal.ts'
+export { systemTurn, type Turn } from './turn.ts'
+export type { AdmissionUnit, UnitOutcome, UnitStage } from './unit.ts'

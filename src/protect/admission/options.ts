@@ -1,0 +1,33 @@
+import type { Clock, Criticality, Random } from '../../kernel/index.ts'
+import type { MetricsRegistry } from '../../telemetry/index.ts'
+import type { Turn } from './turn.ts'
+
+export interface AdmissionOptions {
+  readonly registry: MetricsRegistry
+  /** @default the system's */
+  readonly clock?: Clock
+  /** Spreads `Retry-After`. @default the system's */
+  readonly random?: Random
+  /** @default the process's own event loop */
+  readonly turn?: Turn
+}
+
+/** What admission knows of a route before it has measured it, from a load line say. */
+export interface FirstGuess {
+  /** CPU time of one request, in milliseconds. @default 1, until the first one has been measured */
+  readonly cpuMs?: number
+  /** Requests in flight at once that what stands behind the route can carry. @default 20 */
+  readonly inFlight?: number
+}
+
+export interface AdmissionRoute {
+  /** The pattern, e.g. `GET /products/:id`: a label of the metrics. */
+  readonly name: string
+  /** @default 'normal' */
+  readonly criticality?: Criticality
+  /** It lives long (SSE, a socket): counted apart, it takes no room in flight. @default false */
+  readonly stream?: boolean
+  /** Always run at once, e.g. health. @default false */
+  readonly exempt?: boolean
+  readonly firstGuess?: FirstGuess
+}
