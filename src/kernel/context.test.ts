@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import { type Context, currentContext, runWithContext } from './context.ts'
+import { type Context, currentContext, runWithContext, runWithoutContext } from './context.ts'
 import { criticalities, parseCriticality } from './criticality.ts'
 import { Deadline } from './deadline.ts'
 import { idSource } from './id.ts'
@@ -10,7 +10,8 @@ import { newTrace } from './trace-context.ts'
 
 function contextOf (id: string): Context {
   const trace = newTrace(false, seededRandom(1))
-  return { id, trace, tenant: undefined, criticality: 'normal', deadline: Deadline.none }
+  const deadline = Deadline.none
+  return { id, trace, tenant: undefined, criticality: 'normal', deadline, signal: deadline.signal }
 }
 
 test('work finds its own context across awaits, and none outside', async () => {
@@ -22,6 +23,17 @@ test('work finds its own context across awaits, and none outside', async () => {
   ))
   assert.deepEqual(ids, ['a', 'b'])
   assert.equal(currentContext(), undefined)
+})
+
+test('what serves many units of work runs outside of the one that happened to start it', async () => {
+  await runWithContext(contextOf('a'), async () => {
+    const seen = await runWithoutContext(async () => {
+      await setImmediate()
+      return currentContext()
+    })
+    assert.equal(seen, undefined)
+    assert.equal(currentContext()?.id, 'a')
+  })
 })
 
 test('criticality is one of four words, and anything else names them', () => {

@@ -15,6 +15,11 @@ export interface Context {
   readonly tenant: string | undefined
   readonly criticality: Criticality
   readonly deadline: Deadline
+  /**
+   * Aborts when the deadline passes, with a DeadlineExceededError, or when the caller has left, with a
+   * CallerGoneError. Made when it is first asked for.
+   */
+  readonly signal: AbortSignal
 }
 
 const storage = new AsyncLocalStorage<Context>()
@@ -27,6 +32,11 @@ export function currentContext (): Context | undefined {
 /** Runs `work` so that {@link currentContext} answers `context` in it and in all that it awaits. */
 export function runWithContext<Result> (context: Context, work: () => Result): Result {
   return storage.run(context, work)
+}
+
+/** Runs `work` outside of any context: for what serves many units of work, such as a connection. */
+export function runWithoutContext<Result> (work: () => Result): Result {
+  return storage.exit(work)
 }
 
 /**

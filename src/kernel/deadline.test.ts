@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Clock } from './clock.ts'
 import { Deadline } from './deadline.ts'
 import { manualClock } from './manual-clock.ts'
 
@@ -35,6 +36,44 @@ test('a part can only shorten the deadline of the whole', () => {
   assert.equal(whole.within(500), whole)
   assert.equal(whole.within(40).remainingMs(), 40)
 })
+
+test('what waits for a deadline is called once, when it has passed, or at once when it had before', () => {
+  const clock = manualClock()
+  let calls = 0
+  Deadline.in(0.5, clock).whenPassed(() => calls++)
+  clock.advance(0.5)
+  assert.equal(calls, 0, 'timers count whole milliseconds')
+  clock.advance(0.5)
+  assert.equal(calls, 1)
+  Deadline.in(-1, clock).whenPassed(() => calls++)
+  assert.equal(calls, 2)
+  assert.equal(clock.pending(), 0)
+})
+
+test('a deadline further off than a timer can count is waited for in several', () => {
+  const clock = manualClock()
+  const monthsMs = 100 * 24 * 3_600_000
+  let passed = false
+  const cancel = Deadline.in(monthsMs, { ...clock, after: atMost2To31(clock) }).whenPassed(() =>
+    passed = true
+  )
+  clock.advance(monthsMs - 1)
+  assert.equal(passed, false)
+  clock.advance(1)
+  assert.equal(passed, true)
+  cancel()
+
+  const cancelAnother = Deadline.in(monthsMs, clock).whenPassed(() => assert.fail('it was cancelled'))
+  clock.advance(2 ** 31)
+  cancelAnother()
+  clock.advance(monthsMs)
+  assert.equal(clock.pending(), 0)
+})
+
+/** As `setTimeout` does: what it cannot count fires at once. */
+function atMost2To31 (clock: Clock): Clock['after'] {
+  return (ms, run) => clock.after(ms < 2 ** 31 ? ms : 1, run)
+}
 
 test('no deadline never passes and sets no timer', () => {
   assert.equal(Deadline.none.passed, false)

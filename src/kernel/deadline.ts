@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from './clock.ts'
+import { type Cancel, type Clock, systemClock } from './clock.ts'
 
 /** The caller has stopped waiting for the work. Answered with 504, logged at `info`. */
 export class DeadlineExceededError extends Error {
@@ -56,17 +56,40 @@ export class Deadline {
   }
 
   /**
+   * Calls `run` once, when the deadline passes; at once, before it returns, if it has passed. The timer is
+   * the caller's to free: one that is left to run out is kept until the deadline.
+   */
+  whenPassed (run: () => void): Cancel {
+    if (this.atMs === Number.POSITIVE_INFINITY) return keepNothing
+    const remainingMs = this.remainingMs()
+    if (remainingMs === 0) {
+      run()
+      return keepNothing
+    }
+    // A timer counts whole milliseconds, of which it holds 2^31 - 1 at most; what is left then is waited for
+    // anew, so that `passed` is true whenever `run` is called.
+    let cancel = this.#clock.after(Math.min(Math.ceil(remainingMs), longestTimerMs), () => {
+      cancel = this.whenPassed(run)
+    })
+    return () => cancel()
+  }
+
+  /**
    * Aborts with a {@link DeadlineExceededError} when the deadline passes. Made on first use, so that work
-   * that never asks pays no timer.
+   * that never asks pays no timer; its timer then lives until the deadline. Inside a unit of work, ask its
+   * context for the signal instead: that one also knows when the caller leaves and when the work has ended.
    */
   get signal (): AbortSignal {
     if (this.#controller === undefined) {
       const controller = new AbortController()
       this.#controller = controller
-      const abort = (): void => controller.abort(new DeadlineExceededError())
-      if (this.passed) abort()
-      else if (this.atMs !== Number.POSITIVE_INFINITY) this.#clock.after(this.remainingMs(), abort)
+      this.whenPassed(() => controller.abort(new DeadlineExceededError()))
     }
     return this.#controller.signal
   }
 }
+
+/** The longest that `setTimeout` can wait; it takes anything longer for 1. */
+const longestTimerMs = 2 ** 31 - 1
+
+function keepNothing (): void {}

@@ -1,8 +1,19 @@
 export { type BackoffLimits, fullJitter } from './backoff.ts'
 export { type Bytes, formatBytes, parseBytes } from './bytes.ts'
 export { type Cancel, type Clock, sleep, systemClock } from './clock.ts'
-export { type Context, currentContext, enterContext, runWithContext } from './context.ts'
+export { type ContextPart, finishing, finishingNow, withDeadline, within } from './context-part.ts'
+export { CallerGoneError, type WatchedWork, WorkSignal } from './context-signal.ts'
+export { type Context, currentContext, enterContext, runWithContext, runWithoutContext } from './context.ts'
 export { criticalities, type Criticality, parseCriticality } from './criticality.ts'
+export {
+  clampDeadline,
+  type DeadlineClamp,
+  deadlineHeader,
+  type DeadlineHeaders,
+  MalformedDeadline,
+  readDeadlineHeaders,
+  writeDeadlineHeader,
+} from './deadline-header.ts'
 export { Deadline, DeadlineExceededError } from './deadline.ts'
 export { type Duration, formatDuration, parseDuration } from './duration.ts'
 export { idSource } from './id.ts'

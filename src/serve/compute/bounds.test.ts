@@ -145,6 +145,7 @@ test('the deadline of the current context holds when none is given', async () =>
     tenant: undefined,
     criticality: 'normal',
     deadline: Deadline.in(250, clock),
+    signal: Deadline.none.signal,
   }
   using spin = spinner()
   const { flag, started } = spin

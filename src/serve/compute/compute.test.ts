@@ -148,6 +148,7 @@ test('the task gets its deadline and the id of the request it works for', async 
     tenant: undefined,
     criticality: 'normal',
     deadline: Deadline.in(250, clock),
+    signal: Deadline.none.signal,
   }
   assert.deepEqual(await runWithContext(context, () => compute.run('tell', undefined)), {
     deadlineMs: 1_250,

@@ -74,6 +74,10 @@ export class RequestContext implements Context {
     return this.#deadline
   }
 
+  get signal (): AbortSignal {
+    return this.deadline.signal
+  }
+
   /** The span of the client that sent the request, when it sent a valid one. */
   caller (): TraceContext | undefined {
     const { traceparent, tracestate } = this.#request.raw.headers

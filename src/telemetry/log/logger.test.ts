@@ -19,6 +19,7 @@ const context: Context = {
   tenant: undefined,
   criticality: 'normal',
   deadline: Deadline.none,
+  signal: Deadline.none.signal,
 }
 
 test('a line is one JSON object: level as a word, ISO time, name, bindings, fields and message', () => {
