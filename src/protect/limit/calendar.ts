@@ -68,6 +68,11 @@ export class Calendar {
     return period
   }
 
+  /** First millisecond after the period of that index. */
+  endOf (index: number): number {
+    return this.#last?.index === index ? this.#last.endsAtMs : this.#startOf(index + 1)
+  }
+
   #find (epochMs: number): Period {
     let index = this.#indexOf(this.#local(epochMs))
     // Where clocks were set back over midnight, the wall shows yesterday's date again: the new day has begun.

@@ -27,6 +27,8 @@ export class Claim {
   /** When it was taken, on the store's own time in milliseconds. A refund depends on it. */
   takenAtMs = 0
   decidedBy: DecidedBy = 'store'
+  /** The store's own note of where it was taken; nobody else's. */
+  place = 0
 
   constructor (limit: Limit, key: string, cost: number) {
     this.limit = limit
