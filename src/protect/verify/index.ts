@@ -1,0 +1,35 @@
+export { BodyDigest, contentDigest, digestStream, type ExpectedDigest } from './digest/index.ts'
+export { digestMismatch, type RefusalAnswer, refusalAnswer, verifyProblems } from './problems.ts'
+export {
+  localReplayStore,
+  memoryReplayStore,
+  redisReplayStore,
+  type ReplayAnswer,
+  type ReplayStore,
+} from './replay/index.ts'
+export {
+  carriesSignature,
+  type FoundKey,
+  jwkThumbprint,
+  type KeyMaterial,
+  type KeyQuestion,
+  keySet,
+  type KeySource,
+  type SignatureAlgorithm,
+  signatureAlgorithms,
+  type SignatureHeaders,
+  type SignaturePolicy,
+  type SignatureReason,
+  type SignatureRefusal,
+  SignatureVerifier,
+  type SignatureVerifierOptions,
+  type SignedRequest,
+  type SigningKey,
+  signingKey,
+  signRequest,
+  type SignRequestOptions,
+  type Verification,
+  type VerificationKey,
+  verificationKey,
+  type VerifiedSignature,
+} from './signature/index.ts'

@@ -1,0 +1,52 @@
+/** What a signature is checked against: the request as it came over the wire, before anything is decoded. */
+export interface SignedRequest {
+  readonly method: string
+  /** The request target as it was sent, `:path` in HTTP/2: `/orders?page=2`. Never a decoded path. */
+  readonly target: string
+  /** As the client saw it: behind a proxy that ends TLS it is `https` (take it from a trusted header). */
+  readonly scheme: 'http' | 'https'
+  /** `Host`, or `:authority`. */
+  readonly authority: string
+  /** Names and values in turn, as `IncomingMessage.rawHeaders`. Pseudo-headers are passed over. */
+  readonly rawHeaders: readonly string[]
+  /** Whether there is a body; an empty one (`Content-Length: 0`) is none. */
+  readonly hasBody: boolean
+}
+
+/** The lines of each field of a request, by lower-case name. */
+export class FieldLines {
+  readonly #lines: Map<string, string[]> = new Map()
+
+  constructor (rawHeaders: readonly string[]) {
+    for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+      const name = rawHeaders[at]!.toLowerCase()
+      const value = trimField(rawHeaders[at + 1]!)
+      const lines = this.#lines.get(name)
+      if (lines === undefined) this.#lines.set(name, [value])
+      else lines.push(value)
+    }
+  }
+
+  /** Its lines, white space around each removed; undefined when the request has no such field. */
+  lines (name: string): readonly string[] | undefined {
+    return this.#lines.get(name)
+  }
+
+  /** Its lines as one value. @see https://www.rfc-editor.org/rfc/rfc9421#section-2.1 */
+  value (name: string): string | undefined {
+    const lines = this.#lines.get(name)
+    if (lines === undefined || lines.length === 1) return lines?.[0]
+    // RFC 9113, 8.2.3: crumbs of a cookie are one cookie again outside HTTP/2.
+    return lines.join(name === 'cookie' ? '; ' : ', ')
+  }
+}
+
+/** A folded line is one line again, with one space (RFC 9421, 2.1). */
+function trimField (value: string): string {
+  return value.replace(/[ \t]*\r?\n[ \t]+/g, ' ').replace(/^[ \t]+|[ \t]+$/g, '')
+}
+
+/** Whether there is anything to verify, for a fast path: most requests carry no signature. */
+export function carriesSignature (headers: Readonly<Record<string, unknown>>): boolean {
+  return headers['signature-input'] !== undefined || headers['signature'] !== undefined
+}
