@@ -1,16 +1,85 @@
+import { ConcurrencyLimit } from './concurrency-limit.ts'
+import type { Costed } from './cpu-cost.ts'
+import { LaneQueue } from './lane-queue.ts'
+import { shareOf } from './lanes.ts'
 import type { AdmissionRoute } from './options.ts'
+import { StandingQueue } from './standing-queue.ts'
 
 /** A route as admission knows it: what it costs, and how much of it may be in flight. Made at boot. */
-export class AdmissionClass {
+export class AdmissionClass implements Costed {
   readonly name: string
   readonly stream: boolean
   readonly exempt: boolean
-  /** Running now; streams are counted here too, but take no room from anybody. */
+  /** Units that are running. */
   inFlight = 0
+  /** Units that take room: those that run, and those that have been given room and wait for their turn. */
+  taken = 0
+  cpuMs: number
+  lessons = 0
+  doneInWindow = 0
+  /** How long a lucky unit takes from start to answer, in milliseconds; 0 while unknown. */
+  latencyMs = 0
+  /** When a unit last ended well. */
+  answeredMs = Number.NEGATIVE_INFINITY
+  /** When one was last refused, and when one last found little room. */
+  refusedMs: number = Number.NEGATIVE_INFINITY
+  crowdedMs: number = Number.NEGATIVE_INFINITY
+  /** Run without having waited, and after it. */
+  ranAtOnce = 0
+  ranQueued = 0
+  readonly limiter: ConcurrencyLimit
+  /** Those that wait for room in flight. */
+  readonly waiting: LaneQueue = new LaneQueue()
+  readonly standing: StandingQueue = new StandingQueue()
+  readonly #seenMs = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
 
-  constructor ({ name, stream = false, exempt = false }: AdmissionRoute) {
+  constructor ({ name, stream = false, exempt = false, firstGuess = {} }: AdmissionRoute) {
     this.name = name
     this.stream = stream
     this.exempt = exempt
+    this.cpuMs = firstGuess.cpuMs ?? 1
+    this.limiter = new ConcurrencyLimit(firstGuess.inFlight)
+  }
+
+  /** What of the worker one unit takes: of its event loop, and of what its route may have in flight. */
+  get costMs (): number {
+    return this.cpuMs + this.latencyMs / this.limiter.limit
+  }
+
+  /** Whether a unit of `lane` may be in flight too; what is kept for higher lanes is, while they are about. */
+  hasRoom (lane: number, nowMs: number): boolean {
+    const { limit } = this.limiter
+    if (this.stream || this.taken + 1 <= limit * shareOf(lane)) return true
+    return this.taken + 1 <= limit && !this.#seenAbove(lane, nowMs)
+  }
+
+  /** Notes that a unit of `lane` came, so that room is kept for the next ones. */
+  saw (lane: number, nowMs: number): void {
+    if (lane < this.#seenMs.length) this.#seenMs[lane] = nowMs
+  }
+
+  /** How often room becomes free when all of it is taken, as the time between two. */
+  get unitMs (): number {
+    const { bestRate, limit } = this.limiter
+    return bestRate > 0 ? Math.min(1 / bestRate, mostUnitMs) : this.latencyMs / limit
+  }
+
+  /** Learns how long a unit takes when it is lucky: down fast, up slowly. */
+  took (latencyMs: number, nowMs: number): void {
+    const step = latencyMs - this.latencyMs
+    this.latencyMs += step * (this.latencyMs === 0 ? 1 : step < 0 ? 0.2 : 0.03)
+    this.answeredMs = nowMs
+  }
+
+  #seenAbove (lane: number, nowMs: number): boolean {
+    for (let above = 0; above < lane; above++) {
+      if (nowMs - this.#seenMs[above]! < rememberMs) return true
+    }
+    return false
   }
 }
+
+/** Room is kept for a lane until it has not been seen for so long. */
+const rememberMs = 1_000
+
+const mostUnitMs = 1_000

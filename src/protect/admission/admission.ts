@@ -1,48 +1,350 @@
-import { type Clock, systemClock } from '../../kernel/index.ts'
+import { type Clock, type Random, systemClock, systemRandom } from '../../kernel/index.ts'
 import { AdmissionClass } from './admission-class.ts'
+import { type Costed, CpuCosts } from './cpu-cost.ts'
+import { Dispatcher } from './dispatcher.ts'
+import { LaneQueue, type Waiting } from './lane-queue.ts'
+import { laneOf, shareOf } from './lanes.ts'
+import { AdmissionMetrics } from './metrics.ts'
 import type { AdmissionOptions, AdmissionRoute } from './options.ts'
-import type { Refusal } from './refusal.ts'
+import { type Refusal, refusalOf, type RefusalReason } from './refusal.ts'
+import { RetryAfter } from './retry-after.ts'
+import { TenantUse } from './tenant-use.ts'
+import { systemTurn, type Turn } from './turn.ts'
 import type { AdmissionUnit, UnitOutcome } from './unit.ts'
 
 /** Run it now; it waits, and its `run` or `refuse` will be called; or answer with this refusal. */
 export type Verdict = 'run' | 'queued' | Refusal
 
-/** Decides for one process which requests are run, which wait for a moment, and which are refused. */
+/** 0 calm, 1 busy, 2 overloaded, 3 refusing. */
+export type Pressure = 0 | 1 | 2 | 3
+
+/**
+ * Decides for one process which requests are run, which wait for a moment, and which are refused. It guards two
+ * things: the event loop's time, by a short queue between reading and running, and what stands behind each
+ * route, by a limit on what is in flight. Both are learnt; docs/overload.md says how.
+ */
 export class Admission {
   readonly #clock: Clock
+  readonly #turn: Turn
+  readonly #dispatcher: Dispatcher
+  readonly #costs = new CpuCosts()
+  /** What refusals cost is learnt as that of a class of its own. */
+  readonly #refusals: Costed = { cpuMs: 0.02, lessons: 0, doneInWindow: 0 }
+  readonly #use = new TenantUse()
+  readonly #retryAfter: RetryAfter
+  readonly #metrics: AdmissionMetrics
+  readonly #classes: AdmissionClass[] = []
+  readonly #crowded = new Set<AdmissionClass>()
+  #pressedMs: number = Number.NEGATIVE_INFINITY
+  #overloadedMs: number = Number.NEGATIVE_INFINITY
+  #windowMs = 0
+  #windowIdleMs = 0
+  #arrivals = 0
+  #refused = 0
+  #draining = false
 
-  constructor ({ clock = systemClock }: AdmissionOptions) {
+  constructor (
+    { registry, clock = systemClock, random = systemRandom, turn = systemTurn }: AdmissionOptions
+  ) {
     this.#clock = clock
+    this.#turn = turn
+    this.#retryAfter = new RetryAfter(random as Random)
+    this.#dispatcher = new Dispatcher({
+      clock,
+      turn,
+      start: (waiting, nowMs) => this.#start(waiting, nowMs),
+      giveUp: (waiting, nowMs) => this.#giveUp(waiting, 'too-old', nowMs),
+      turned: (nowMs) => this.#turned(nowMs),
+    })
+    this.#metrics = new AdmissionMetrics(registry, () => ({
+      classes: this.#classes,
+      queued: this.#dispatcher.queue.length,
+      loopDelayMs: this.#dispatcher.delayMs,
+      pressure: this.#pressureAt(this.#clock.now()),
+    }))
   }
 
   /** Makes the class of one route, at boot. */
   route (route: AdmissionRoute): AdmissionClass {
-    return new AdmissionClass(route)
+    const made = new AdmissionClass(route)
+    this.#classes.push(made)
+    return made
   }
 
   /** Decides on a request, at once, when its headers have been read. */
   arrive (unit: AdmissionUnit): Verdict {
-    unit.admissionStage = 3
-    unit.admittedMs = unit.startedMs
-    unit.admissionClass.inFlight++
-    return 'run'
+    const { admissionClass, startedMs } = unit
+    this.#arrivals++
+    this.#dispatcher.begin(startedMs)
+    const calm = startedMs - this.#pressedMs > calmAfterMs && !this.#draining &&
+      admissionClass.taken * 2 < admissionClass.limiter.limit &&
+      startedMs + admissionClass.latencyMs <= unit.deadlineAtMs
+    if (calm && this.#dispatcher.mayRunNow(startedMs)) return this.#runNow(unit)
+    return this.#decide(unit)
   }
 
   /** Tells that a unit is over: once for each that was run or queued, whatever came of it. */
-  finished (unit: AdmissionUnit, _outcome: UnitOutcome): void {
-    if (unit.admissionStage === 3) unit.admissionClass.inFlight--
+  finished (unit: AdmissionUnit, outcome: UnitOutcome): void {
+    const { admissionClass, admissionStage } = unit
     unit.admissionStage = 4
-    void this.#clock
+    if (admissionStage === 1) return void admissionClass.waiting.remove(unit)
+    if (admissionStage === 2) {
+      this.#dispatcher.queue.remove(unit)
+      return this.#giveBack(admissionClass, this.#clock.now())
+    }
+    if (admissionStage !== 3) return
+    const nowMs = this.#clock.now()
+    admissionClass.inFlight--
+    this.#costs.done(admissionClass)
+    if (!admissionClass.stream) this.#teach(unit, outcome, nowMs)
+    this.#giveBack(admissionClass, nowMs)
   }
 
   /** Tells that a connection was accepted, so that a queue of them is drained before work goes on. */
-  connected (): void {}
+  connected (): void {
+    this.#dispatcher.connected()
+  }
 
-  /** How close a route is to refusing: 0 calm, 1 busy, 2 overloaded, 3 refusing; see `docs/overload.md`. */
-  pressure (_admissionClass: AdmissionClass): 0 | 1 | 2 | 3 {
-    return 0
+  /**
+   * How close a route is to refusing, so that it can answer with less before: 0 calm, 1 busy, 2 overloaded, 3
+   * refusing. It rises at once and falls when its reason has been gone for 2 s.
+   */
+  pressure (admissionClass: AdmissionClass): Pressure {
+    const nowMs = this.#clock.now()
+    if (nowMs - admissionClass.refusedMs < holdMs) return 3
+    if (nowMs - admissionClass.crowdedMs < holdMs) return 2
+    return this.#pressureAt(nowMs)
   }
 
   /** Refuses whatever arrives from now on; what waits is still run. */
-  drain (): void {}
+  drain (): void {
+    this.#draining = true
+  }
+
+  #pressureAt (nowMs: number): 0 | 1 | 2 {
+    if (nowMs - this.#overloadedMs < holdMs) return 2
+    return nowMs - this.#pressedMs < holdMs ? 1 : 0
+  }
+
+  #runNow (unit: AdmissionUnit): 'run' {
+    const { admissionClass } = unit
+    unit.admissionStage = 3
+    unit.admittedMs = unit.startedMs
+    admissionClass.inFlight++
+    admissionClass.taken++
+    admissionClass.ranAtOnce++
+    this.#dispatcher.ran(admissionClass.cpuMs)
+    return 'run'
+  }
+
+  #decide (unit: AdmissionUnit): Verdict {
+    const { admissionClass } = unit
+    if (admissionClass.exempt) return this.#runNow(unit)
+    const lane = laneOf(unit.criticality)
+    const nowMs = unit.startedMs
+    const tenant = nowMs - this.#pressedMs <= rememberMs ? unit.tenant : undefined
+    const heavy = tenant !== undefined && this.#use.ask(tenant, admissionClass.costMs, nowMs)
+    const { lagMs } = this.#dispatcher
+    const waiting = { unit, lane, heavy, costMs: admissionClass.cpuMs, sinceMs: nowMs - lagMs / 2 }
+    admissionClass.saw(lane, nowMs)
+    if (this.#draining) return this.#refuse(waiting, 'draining', nowMs)
+    if (this.#isHopeless(unit, nowMs - lagMs / 2)) return this.#refuse(waiting, 'deadline', nowMs)
+    if (!admissionClass.hasRoom(lane, nowMs)) return this.#awaitRoom(waiting, nowMs)
+    if (this.#dispatcher.mayRunNow(nowMs)) {
+      if (tenant !== undefined) this.#use.gave(tenant, admissionClass.costMs, nowMs)
+      return this.#runNow(unit)
+    }
+    return this.#awaitTurn(waiting, nowMs)
+  }
+
+  /** Nobody is made to wait for an answer that will come too late. Now and then one tries all the same. */
+  #isHopeless ({ admissionClass, deadlineAtMs }: AdmissionUnit, nowMs: number): boolean {
+    if (deadlineAtMs <= nowMs) return true
+    return nowMs + admissionClass.latencyMs > deadlineAtMs && nowMs - admissionClass.answeredMs < retryMs
+  }
+
+  #awaitTurn (waiting: Waiting, nowMs: number): Verdict {
+    const dispatcher = this.#dispatcher
+    const { stretch, standing, queue } = dispatcher
+    const unitMs = dispatcher.unitMs
+    if (dispatcher.waitMs > busyWaitMs) this.#pressedMs = nowMs
+    const boundMs = standing.boundMs(unitMs) / stretch - waiting.costMs
+    const refusal = this.#makePlace(
+      queue,
+      queue.costMs,
+      boundMs,
+      standing.overloaded,
+      waiting,
+      'queue-full',
+      nowMs
+    )
+    if (refusal !== undefined) return refusal
+    waiting.unit.admissionStage = 2
+    waiting.unit.admissionClass.taken++
+    dispatcher.push(waiting, nowMs)
+    return 'queued'
+  }
+
+  #awaitRoom (waiting: Waiting, nowMs: number): Verdict {
+    const { admissionClass } = waiting.unit
+    this.#pressedMs = nowMs
+    admissionClass.crowdedMs = nowMs
+    admissionClass.limiter.wasFull()
+    const queue = admissionClass.waiting
+    const unitMs = admissionClass.unitMs
+    const { standing } = admissionClass
+    standing.note(nowMs, queue.length * unitMs, unitMs)
+    const boundMs = standing.boundMs(unitMs) - unitMs
+    const waitMs = queue.length * unitMs
+    const refusal = this.#makePlace(
+      queue,
+      waitMs,
+      boundMs,
+      standing.overloaded,
+      waiting,
+      'concurrency',
+      nowMs
+    )
+    if (refusal !== undefined) return refusal
+    waiting.unit.admissionStage = 1
+    queue.push(waiting)
+    if (this.#crowded.size === 0) this.#clock.after(sweepMs, this.#sweep)
+    this.#crowded.add(admissionClass)
+    return 'queued'
+  }
+
+  /**
+   * Finds a place in a queue, at the cost of one that matters less if need be.
+   *
+   * @returns the refusal of the newcomer, when there is none
+   */
+  #makePlace (
+    queue: LaneQueue,
+    waitMs: number,
+    boundMs: number,
+    newestFirst: boolean,
+    newcomer: Waiting,
+    reason: RefusalReason,
+    nowMs: number
+  ): Refusal | undefined {
+    const { lane, heavy } = newcomer
+    if (queue.length < mostWaiting) {
+      if (waitMs <= boundMs * shareOf(lane) || queue.countUpTo(lane) < leastWaiting) return undefined
+    }
+    const spared = queue.spare(lane, heavy, newestFirst)
+    if (spared === undefined) {
+      const kept = waitMs <= boundMs && queue.length < mostWaiting
+      return this.#refuse(newcomer, heavy ? 'tenant-share' : kept ? 'lane' : reason, nowMs)
+    }
+    this.#giveUp(spared, spared.lane > lane ? 'lane' : spared.heavy ? 'tenant-share' : reason, nowMs)
+    return undefined
+  }
+
+  /** Starts a unit whose turn has come, unless it is too late for it. */
+  #start (waiting: Waiting, nowMs: number): boolean {
+    const { unit } = waiting
+    const { admissionClass } = unit
+    if (this.#isHopeless(unit, nowMs)) {
+      this.#giveUp(waiting, 'deadline', nowMs)
+      return false
+    }
+    unit.admissionStage = 3
+    unit.admittedMs = nowMs
+    admissionClass.inFlight++
+    admissionClass.ranQueued++
+    if (unit.tenant !== undefined) this.#use.gave(unit.tenant, admissionClass.costMs, nowMs)
+    unit.run()
+    if (admissionClass.lessons === 0) this.#costs.timed(admissionClass, this.#clock.now() - nowMs)
+    return true
+  }
+
+  /** Refuses a unit that waited. */
+  #giveUp (waiting: Waiting, reason: RefusalReason, nowMs: number): void {
+    const { unit } = waiting
+    const hadRoom = unit.admissionStage === 2
+    const refusal = this.#refuse(waiting, reason, nowMs)
+    if (hadRoom) unit.admissionClass.taken--
+    unit.refuse(refusal)
+  }
+
+  #refuse ({ unit, lane, heavy }: Waiting, reason: RefusalReason, nowMs: number): Refusal {
+    unit.admissionStage = 4
+    this.#refused++
+    this.#costs.done(this.#refusals)
+    unit.admissionClass.refusedMs = nowMs
+    if (reason !== 'deadline' && reason !== 'draining') this.#pressedMs = nowMs
+    const kind = heavy ? 'heavy' : unit.tenant === undefined ? 'none' : 'other'
+    this.#metrics.refused(unit.admissionClass, reason, lane, kind)
+    return refusalOf(reason, lane, this.#retryAfter.seconds())
+  }
+
+  #teach ({ admissionClass, admittedMs }: AdmissionUnit, outcome: UnitOutcome, nowMs: number): void {
+    if (outcome !== 'answered') return admissionClass.limiter.failed(nowMs)
+    const latencyMs = nowMs - admittedMs
+    admissionClass.took(latencyMs, nowMs)
+    admissionClass.limiter.answered(latencyMs, nowMs, admissionClass.taken)
+  }
+
+  /** A unit leaves its room to those that wait for it. */
+  #giveBack (admissionClass: AdmissionClass, nowMs: number): void {
+    admissionClass.taken--
+    if (admissionClass.waiting.length > 0) this.#callIn(admissionClass, nowMs)
+  }
+
+  #callIn (admissionClass: AdmissionClass, nowMs: number): void {
+    const { waiting, standing } = admissionClass
+    while (waiting.length > 0 && admissionClass.hasRoom(waiting.nextLane, nowMs)) {
+      const next = waiting.take(standing.overloaded)
+      if (next === undefined) break
+      next.unit.admissionStage = 2
+      admissionClass.taken++
+      this.#dispatcher.push(next, nowMs)
+    }
+    standing.note(nowMs, waiting.length * admissionClass.unitMs, admissionClass.unitMs)
+  }
+
+  /** Nothing may happen for long behind a route; those that wait for it are answered all the same. */
+  readonly #sweep = (): void => {
+    const nowMs = this.#clock.now()
+    for (const crowded of this.#crowded) {
+      const { waiting, standing, unitMs } = crowded
+      standing.note(nowMs, waiting.length * unitMs, unitMs)
+      const beforeMs = nowMs - standing.patienceMs(unitMs)
+      for (let old = waiting.takeOlder(beforeMs); old !== undefined; old = waiting.takeOlder(beforeMs)) {
+        this.#giveUp(old, 'too-old', nowMs)
+      }
+      if (waiting.length === 0) this.#crowded.delete(crowded)
+      else this.#callIn(crowded, nowMs)
+    }
+    if (this.#crowded.size > 0) this.#clock.after(sweepMs, this.#sweep)
+  }
+
+  #turned (nowMs: number): void {
+    if (this.#dispatcher.standing.overloaded) this.#pressedMs = this.#overloadedMs = nowMs
+    const windowMs = nowMs - this.#windowMs
+    if (windowMs < windowOfMs) return
+    const idleMs = this.#turn.idleMs()
+    if (windowMs < tooLongMs) this.#costs.learn(windowMs - (idleMs - this.#windowIdleMs))
+    else this.#costs.forget()
+    this.#retryAfter.note(this.#arrivals, this.#refused, nowMs)
+    this.#arrivals = 0
+    this.#refused = 0
+    this.#windowMs = nowMs
+    this.#windowIdleMs = idleMs
+  }
 }
+
+/** Costs are learnt over windows of so long, and not over ones in which little happened. */
+const windowOfMs = 50
+const tooLongMs = 500
+/** A longer wait than this is pressure. */
+const busyWaitMs = 10
+/** How long pressure is remembered by those who serve tenants fairly, and by those that answer with less. */
+const rememberMs = 2_000
+const calmAfterMs = rememberMs
+const holdMs = 2_000
+/** A class of which nothing was answered for so long is tried again whatever its deadlines. */
+const retryMs = 1_000
+const sweepMs = 20
+const leastWaiting = 2
+const mostWaiting = 2_000
