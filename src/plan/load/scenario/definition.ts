@@ -29,8 +29,9 @@ export interface StepDefinition {
   /** Before this step. @default the journey's */
   readonly think?: Think
   /**
-   * Which answers are good: a status, several, or a function that says so, or says what is wrong. At any other the
-   * journey ends. @default any status below 400
+   * Which answers are good: a status, several, or a function that says so, or says what is wrong. At any other
+   * the journey ends.
+   * @default 200 to 399
    */
   readonly expect?: number | readonly number[] | ((response: StepResponse) => boolean | string)
 }
@@ -65,13 +66,13 @@ export interface LoadDefinition {
   readonly warmUp?: Duration
   /** How long a request may take, from its intended time; then it counts as a timeout. @default `'10s'` */
   readonly timeout?: Duration
-  /** How many connections are kept open. @default as many as are needed, up to the generator's own limit */
+  /** This many connections, opened ahead; a request waits for a free one, and the wait counts. @default as many as are needed */
   readonly connections?: number
   /** A new connection for each request, as clients that come once do. @default false */
   readonly fresh?: boolean
-  /** Threads that send. @default one per core, less one */
+  /** Threads that send. @default 1 */
   readonly threads?: number
-  /** Makes arrivals, journeys and bodies repeat themselves. @default another one for each run */
+  /** Makes arrivals, journeys and bodies repeat themselves. @default 1 */
   readonly seed?: number
 }
 

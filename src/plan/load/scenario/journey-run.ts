@@ -1,6 +1,6 @@
 import type { Random } from '../../../kernel/index.ts'
+import type { RequestSpec } from '../plan.ts'
 import { ScenarioError, thrownAt } from './errors.ts'
-import type { PlannedRequest } from './request.ts'
 import type { StepResponse } from './response.ts'
 import type { Journey } from './scenario.ts'
 import type { Step } from './step.ts'
@@ -12,13 +12,15 @@ export interface NextRequest {
   readonly step: Step
   /** How long the user thinks before it, in milliseconds. */
   readonly thinkMs: number
-  readonly request: PlannedRequest
+  readonly request: RequestSpec
+  /** Whether a later step's functions may look at its answer. */
+  readonly isRead: boolean
 }
 
 /**
  * One user on its way through a journey. Pure: it sends nothing and knows no clock.
  *
- * `next` is called to begin, and again after each answer that the step's `judge` is content with.
+ * `next` is called to begin, and again after each answer that was as the step expects.
  */
 export class JourneyRun {
   readonly #journey: Journey
@@ -60,10 +62,11 @@ export class JourneyRun {
     if (step === undefined) return undefined
     const request = step.fixed ?? this.#plan(step)
     if (request === undefined) return undefined
-    return { step, thinkMs: thinkMs(step.think, this.#turn.random), request }
+    const isRead = this.#at < this.#journey.lastVarying
+    return { step, thinkMs: thinkMs(step.think, this.#turn.random), request, isRead }
   }
 
-  #plan (step: Step): PlannedRequest | undefined {
+  #plan (step: Step): RequestSpec | undefined {
     try {
       return step.plan(this.#turn)
     } catch (error) {

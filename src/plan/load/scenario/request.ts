@@ -1,16 +1,6 @@
 import { SettingError } from '../../../kernel/index.ts'
 import type { Body, HeaderFields } from './definition.ts'
 
-/** A request, ready to be written. */
-export interface PlannedRequest {
-  readonly method: string
-  /** With the target's own path before it, and its query. */
-  readonly path: string
-  /** By lower-case name; without `host` and `content-length` unless the scenario sets them. */
-  readonly headers: HeaderFields
-  readonly body: string | Uint8Array | undefined
-}
-
 // RFC 9110, 5.6.2 (token) and 5.5 (field value): nothing that could end the field and begin another.
 const token = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/
 const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/

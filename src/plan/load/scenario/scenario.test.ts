@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seededRandom } from '../../../kernel/index.ts'
 import { get, type LoadDefinition, post } from './definition.ts'
+import { StepResponse } from './response.ts'
 import { pickJourney, resolveScenario } from './scenario.ts'
+
+const none = new Uint8Array()
 
 const plain: LoadDefinition = {
   target: 'http://127.0.0.1:3000/api/',
@@ -25,12 +28,13 @@ test('a step without functions is one fixed request: base path, merged headers, 
   const [journey] = resolveScenario(plain).journeys
   assert.deepEqual(journey?.steps.map(({ name, fixed }) => [name, fixed]), [
     ['GET /products', {
+      name: 'GET /products',
       method: 'GET',
       path: '/api/products?limit=20',
       headers: { accept: 'application/json', 'x-from': 'journey' },
-      body: undefined,
     }],
     ['POST /orders', {
+      name: 'POST /orders',
       method: 'POST',
       path: '/api/orders',
       headers: { accept: 'application/json', 'content-type': 'application/json', 'x-from': 'step' },
@@ -49,19 +53,23 @@ test('nobody thinks before the first request; a step can have a think time of it
   ])
 })
 
-test('an answer is good below 400, or by what the step expects', () => {
+test('an answer is good by status, by a list of them, or by a function', () => {
   const steps = [
     get('/a'),
     get('/b', { expect: 404 }),
     get('/c', { expect: [200, 409] }),
-    get('/d', { expect: ({ status }) => status === 200 || 'not 200' }),
+    get('/d', { expect: ({ status }) => status === 200 || status === 500 && 'broken' }),
   ]
   const [journey] = resolveScenario({ ...plain, journeys: [{ name: 'j', steps }] }).journeys
-  const judged = (status: number): (string | undefined)[] =>
-    journey?.steps.map(({ judge }) => judge({ status } as Parameters<typeof judge>[0])) ?? []
-  assert.deepEqual(judged(200), [undefined, 'status 200', undefined, undefined])
-  assert.deepEqual(judged(404), ['status 404', undefined, 'status 404', 'not 200'])
-  assert.deepEqual(judged(409), ['status 409', 'status 409', undefined, 'not 200'])
+  assert.deepEqual(journey?.steps.map(({ fixed }) => fixed?.expect), [
+    undefined,
+    [404],
+    [200, 409],
+    undefined,
+  ])
+  const judge = journey?.steps[3]?.judge
+  const judged = [200, 500, 404].map((status) => judge?.(new StepResponse(status, {}, none)))
+  assert.deepEqual(judged, [undefined, 'broken', 'not as expected'])
 })
 
 test('journeys begin in proportion to their weights', () => {

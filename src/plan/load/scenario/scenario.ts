@@ -35,6 +35,8 @@ export interface Journey {
   readonly weight: number
   /** At least one. */
   readonly steps: readonly Step[]
+  /** Index of the last step with a function in it: the answers before it may be read. -1 for none. */
+  readonly lastVarying: number
 }
 
 /** Which of the journeys begins, by weight. */
@@ -99,19 +101,17 @@ function resolveJourney (
     throw new SettingError(`${setting}.steps`, 'a list with at least one step', steps)
   }
   const headers = mergeHeaders(`${setting}.headers`, definition.headers, journey.headers)
-  return {
-    name,
-    weight,
-    steps: steps.map((step, index) =>
-      // A user does not think before the first request: that is when it arrives.
-      resolveStep(step, {
-        setting: `${setting}.steps[${index}]`,
-        headers,
-        think: index === 0 ? 0 : think,
-        basePath: target.basePath,
-      })
-    ),
-  }
+  const resolved = steps.map((step, index) =>
+    // A user does not think before the first request: that is when it arrives.
+    resolveStep(step, {
+      setting: `${setting}.steps[${index}]`,
+      headers,
+      think: index === 0 ? 0 : think,
+      basePath: target.basePath,
+    })
+  )
+  const lastVarying = resolved.findLastIndex(({ fixed }) => fixed === undefined)
+  return { name, weight, steps: resolved, lastVarying }
 }
 
 function aboveZero (value: number, setting: string): number {

@@ -1,6 +1,7 @@
 import { SettingError } from '../../../kernel/index.ts'
+import type { RequestSpec } from '../plan.ts'
 import { type HeaderFields, type Method, methods, type StepDefinition } from './definition.ts'
-import { checkPath, encodeBody, mergeHeaders, type PlannedRequest } from './request.ts'
+import { checkPath, encodeBody, mergeHeaders } from './request.ts'
 import type { StepResponse } from './response.ts'
 import { resolveThink, type Think, type ThinkTime } from './think.ts'
 import type { Turn } from './turn.ts'
@@ -11,14 +12,12 @@ export interface Step {
   readonly name: string
   /** Before it. */
   readonly think: ThinkTime
-  /** The same each time, for one that depends on nothing. */
-  readonly fixed: PlannedRequest | undefined
+  /** The same object each time, for one that depends on nothing. */
+  readonly fixed: RequestSpec | undefined
   /** @returns `undefined` to end the journey here. What the scenario's own functions throw is thrown on. */
-  readonly plan: (turn: Turn) => PlannedRequest | undefined
-  /** @returns what is wrong with an answer; `undefined` for nothing */
-  readonly judge: (response: StepResponse) => string | undefined
-  /** Whether `judge` looks beyond the status, and so needs headers and body. */
-  readonly judgesContent: boolean
+  readonly plan: (turn: Turn) => RequestSpec | undefined
+  /** For a step that looks beyond the status: what is wrong with an answer, `undefined` for nothing. */
+  readonly judge: ((response: StepResponse) => string | undefined) | undefined
 }
 
 /** What a step has from its surroundings. */
@@ -43,29 +42,42 @@ export function resolveStep (step: StepDefinition, ground: StepGround): Step {
   const own = typeof headers === 'function' ? undefined : headers
   const plain = mergeHeaders(`${setting}.headers`, ground.headers, own)
 
-  function plan (turn: Turn): PlannedRequest | undefined {
+  const name = nameOf(step, method, setting)
+  const statuses = statusesOf(expect, setting)
+
+  function plan (turn: Turn): RequestSpec | undefined {
     const where = typeof path === 'function' ? path(turn) : path
     if (where === undefined) return undefined
     const { body: bytes, headers: typed } = encodeBody(
       typeof body === 'function' ? body(turn) : body,
       `${setting}.body`
     )
-    const fields = typeof headers === 'function' ?
-      mergeHeaders(`${setting}.headers`, typed, plain, headers(turn)) :
-      { ...typed, ...plain }
-    return { method, path: basePath + checkPath(where, `${setting}.path`), headers: fields, body: bytes }
+    return {
+      name,
+      method,
+      path: basePath + checkPath(where, `${setting}.path`),
+      headers: typeof headers === 'function' ?
+        mergeHeaders(`${setting}.headers`, typed, plain, headers(turn)) :
+        { ...typed, ...plain },
+      ...(bytes === undefined ? {} : { body: bytes }),
+      ...(statuses === undefined ? {} : { expect: statuses }),
+    }
   }
 
   const varies = [path, headers, body].some((part) => typeof part === 'function')
   return {
-    name: nameOf(step, method, setting),
+    name,
     think: resolveThink(step.think ?? ground.think, `${setting}.think`),
     // Without a function in it nothing of the turn is read.
     fixed: varies ? undefined : plan({} as Turn),
     plan,
-    judge: judgeOf(expect, setting),
-    judgesContent: typeof expect === 'function',
+    judge: typeof expect === 'function' ? (response) => faultOf(expect(response)) : undefined,
   }
+}
+
+function faultOf (verdict: boolean | string): string | undefined {
+  if (verdict === true) return undefined
+  return typeof verdict === 'string' ? verdict : 'not as expected'
 }
 
 function nameOf ({ name, path }: StepDefinition, method: Method, setting: string): string {
@@ -74,18 +86,11 @@ function nameOf ({ name, path }: StepDefinition, method: Method, setting: string
   throw new SettingError(`${setting}.name`, 'a name, where the path is a function', name)
 }
 
-function judgeOf (expect: StepDefinition['expect'], setting: string): Step['judge'] {
-  if (expect === undefined) return ({ status }) => status < 400 ? undefined : `status ${status}`
-  if (typeof expect === 'function') {
-    return (response) => {
-      const verdict = expect(response)
-      if (verdict === true) return undefined
-      return typeof verdict === 'string' ? verdict : 'not as expected'
-    }
-  }
+function statusesOf (expect: StepDefinition['expect'], setting: string): readonly number[] | undefined {
+  if (expect === undefined || typeof expect === 'function') return undefined
   const statuses = typeof expect === 'number' ? [expect] : expect
   const isList = Array.isArray(statuses) && statuses.length > 0 &&
     statuses.every((status) => Number.isInteger(status) && status >= 100 && status <= 599)
-  if (!isList) throw new SettingError(`${setting}.expect`, 'a status, a list of them, or a function', expect)
-  return ({ status }) => statuses.includes(status) ? undefined : `status ${status}`
+  if (isList) return statuses
+  throw new SettingError(`${setting}.expect`, 'a status, a list of them, or a function', expect)
 }

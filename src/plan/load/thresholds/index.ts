@@ -1,3 +1,4 @@
+export { figuresOf } from './figures.ts'
 export {
   type Figures,
   judgeThreshold,

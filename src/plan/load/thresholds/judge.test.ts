@@ -7,6 +7,7 @@ import { parseThreshold } from './parse-threshold.ts'
 const figures: Figures = {
   count: 1_000,
   errors: 10,
+  unanswered: 0,
   goodPerSecond: 99,
   latency: {
     intended: { mean: 499.5, max: 999, quantile: (q) => q * 1_000 },

@@ -6,6 +6,8 @@ export interface Figures {
   readonly count: number
   /** Those that failed: no answer, or one that was not expected. */
   readonly errors: number
+  /** Those without an answer. */
+  readonly unanswered: number
   /** Answered without a failure, per second. */
   readonly goodPerSecond: number
   readonly latency: Readonly<Record<LatencyClock, Latency>>
@@ -13,7 +15,10 @@ export interface Figures {
   readonly goodWithin: (ms: number) => number
 }
 
-/** A distribution of latency, in milliseconds. `NaN` where nothing was measured. */
+/**
+ * A distribution of latency, in milliseconds. `NaN` where nothing was measured, `Infinity` where it would be
+ * that of a request without an answer.
+ */
 export interface Latency {
   readonly mean: number
   readonly max: number
@@ -25,8 +30,13 @@ export interface Latency {
 export interface ThresholdResult {
   readonly threshold: string
   readonly passed: boolean
-  /** In the unit of the bound; `null` where nothing was measured, which never passes. */
+  /** In the unit of the bound; `null` where there is none, as `missing` says. */
   readonly actual: number | null
+  /**
+   * Nothing was measured, which never passes; or so many requests had no answer that the figure is theirs, which
+   * is slower than any bound.
+   */
+  readonly missing?: 'nothing-measured' | 'no-answer'
   readonly bound: number
   readonly unit: ThresholdUnit
 }
@@ -45,10 +55,14 @@ export function judgeThreshold (threshold: Threshold, figures: Figures | undefin
     threshold: text,
     // A comparison with NaN is false: what was not measured has not passed.
     passed: compare[comparison](actual, bound),
-    actual: Number.isNaN(actual) ? null : actual,
+    ...(Number.isFinite(actual) ? { actual } : { actual: null, missing: missingOf(actual) }),
     bound,
     unit: unitOf(metric),
   }
+}
+
+function missingOf (actual: number): 'nothing-measured' | 'no-answer' {
+  return Number.isNaN(actual) ? 'nothing-measured' : 'no-answer'
 }
 
 /** The unit of a metric's bound. */
