@@ -153,22 +153,30 @@ export class IdempotentUnit<Tx = unknown> {
    * Between the effect and this record a crash is possible, and the effect then happens again: at least once.
    *
    * @returns what to send: the kept answer; `undefined` to send the answer as it is
+   * @throws Problem when the lease was taken over and the other request has no answer in time
    */
   async finish (answer: Answer): Promise<StoredAnswer | undefined> {
     if (this.#state === 'ended') return this.#answer
-    const { store, lease, limits } = this.#parts
+    const { store, lease, limits, counters } = this.#parts
     if (!keepsStatus(answer.status)) {
       await this.release()
       return undefined
     }
     const kept = keep(answer, limits)
     this.#stopRenewing()
-    if (await store.settle(lease, kept)) {
-      this.#end(kept)
-      // Too large to keep: this time there is more to send than there will be.
-      return kept.body === undefined ? undefined : kept
+    let settled: boolean
+    try {
+      settled = await store.settle(lease, kept)
+    } catch {
+      // The effect is there, and its answer: who gets it will not ask again.
+      counters.unavailable.add()
+      this.#end(undefined)
+      return undefined
     }
-    return await this.#followOther()
+    if (!settled) return await this.#followOther()
+    this.#end(kept)
+    // Too large to keep: this time there is more to send than there will be.
+    return kept.body === undefined ? undefined : kept
   }
 
   /** Gives the key back: the handler threw, or its client was told to come back. Never throws. */

@@ -47,7 +47,7 @@ export interface UnknownOutcome {
 /** What came of it: the answer to give and keep; or run it again; or nobody can tell. */
 export type UnknownRuling = Answer | 'retry' | 'refuse'
 
-/** @throws nothing on purpose: a failure is told to the client as 503, and the next request asks again */
+/** A function that throws answers 503, and the next request asks it again. */
 export type WhenUnknown = 'retry' | 'refuse' | ((outcome: UnknownOutcome) => Promise<UnknownRuling>)
 
 export interface IdempotentRouteOptions {

@@ -3,7 +3,9 @@
  * `marked`, and once there is an answer `status`, `headers`, `body`. A key given back keeps its `token`, so that
  * the next lease has a higher one. Each script touches one key, as Redis Cluster needs it.
  */
-const time = `local now = redis.call('TIME'); now = now[1] * 1000 + math.floor(now[2] / 1000)`
+const time = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)`
 
 /** ARGV: fingerprint, lease, keep. Answers a list that begins with the kind. */
 export const claimScript: string = `
@@ -16,7 +18,7 @@ if row[1] then
   if left > 0 then return {'held', left} end
 end
 -- By the clock, so that tokens rise even over a key that Redis has forgotten.
-local token = math.max((tonumber(row[2] or '0')) + 1, now * 1000)
+local token = math.max(tonumber(row[2] or '0') + 1, time[1] * 1000000 + time[2])
 token = string.format('%.0f', token)
 local previous = 'none'
 if row[1] then previous = row[4] and 'unknown' or 'lapsed' end
