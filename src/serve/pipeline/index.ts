@@ -1,4 +1,5 @@
-export { type PipelineOptions, type RouteSettings } from './options.ts'
-export { plimsoll, sendProblem } from './plugin.ts'
+export { type CallerPlan, type PipelineOptions, type RouteSettings } from './options.ts'
+export { plimsoll } from './plugin.ts'
 export { computeProblems, requestProblems } from './problem-kinds.ts'
 export { problemOf } from './problem-of.ts'
+export { sendProblem } from './send-problem.ts'

@@ -1,13 +1,17 @@
-import type { FastifyRequest } from 'fastify'
 import {
   type Clock,
   type Criticality,
   type Duration,
+  parseCriticality,
+  parseDuration,
   type Random,
   systemClock,
   systemRandom,
 } from '../../kernel/index.ts'
+import { Admission } from '../../protect/admission/index.ts'
 import { type AccessLog, type Logger, MetricsRegistry, Tracer } from '../../telemetry/index.ts'
+import { Edge } from './edge.ts'
+import type { ContextSource, WhoseOf } from './request-context.ts'
 
 /** Options of the `plimsoll` plugin. All have defaults: `app.register(plimsoll)` is a complete set-up. */
 export interface PipelineOptions {
@@ -24,10 +28,32 @@ export interface PipelineOptions {
   /** Writes the requests worth a line. @default none is written */
   readonly accessLog?: AccessLog
   /**
+   * Refuses early what the process cannot carry; see docs/overload.md. Pass an `Admission` of your own, or
+   * `false` for none. @default one with nothing to set
+   */
+  readonly admission?: Admission | false
+  readonly deadline?: {
+    /** For routes that name none. @default no limit */
+    readonly default?: Duration
+    /** The longest that a trusted caller may ask for. @default '60s' */
+    readonly max?: Duration
+  }
+  /**
+   * Addresses and networks (CIDR) of the peers that are believed about deadlines and criticality: your proxies
+   * and your own services. Peers on a UNIX socket are believed in any case. @default nobody else
+   */
+  readonly trusted?: readonly string[]
+  /**
    * Whose request it is; asked at most once a request, and only when something needs to know.
    * @default nobody's
    */
-  readonly tenantOf?: (request: FastifyRequest) => string | undefined
+  readonly tenantOf?: WhoseOf
+  /** Which of `plans` the caller has; asked as `tenantOf` is. @default none */
+  readonly planOf?: WhoseOf
+  /** The caller's API key; asked as `tenantOf` is. It is never logged. @default none */
+  readonly apiKeyOf?: WhoseOf
+  /** What callers may have subscribed to, by name. @default none */
+  readonly plans?: Readonly<Record<string, CallerPlan>>
   /**
    * Serves the metrics of this process as `GET` on this path; for an app that runs without the runtime,
    * whose admin port does it otherwise. @default not served
@@ -37,31 +63,80 @@ export interface PipelineOptions {
   readonly random?: Random
 }
 
+/** What comes with a plan that callers can have. */
+export interface CallerPlan {
+  /** Requests of these callers are at most so critical. @default as the route says */
+  readonly criticality?: Criticality
+}
+
 /** Options with their defaults in place. */
 export interface ResolvedPipelineOptions {
   readonly registry: MetricsRegistry
   readonly tracer: Tracer
   readonly logger: Logger | undefined
   readonly accessLog: AccessLog | undefined
-  readonly tenantOf: ((request: FastifyRequest) => string | undefined) | undefined
+  readonly admission: Admission | undefined
+  readonly defaultDeadlineMs: number
+  readonly source: ContextSource
   readonly metricsPath: string | undefined
-  readonly clock: Clock
-  readonly random: Random
 }
 
+/** @throws SettingError */
 export function resolvePipelineOptions (options: PipelineOptions): ResolvedPipelineOptions {
-  const { clock = systemClock, random = systemRandom, logger, accessLog, tenantOf, metricsPath } = options
+  const { clock = systemClock, random = systemRandom, logger, accessLog, metricsPath, trusted = [] } = options
+  const { tenantOf, planOf, apiKeyOf, plans = {}, deadline = {} } = options
   const {
     registry = new MetricsRegistry({ clock }),
     tracer = new Tracer({ sampleRatio: 0, clock, random }),
   } = options
-  return { registry, tracer, logger, accessLog, tenantOf, metricsPath, clock, random }
+  const maxDeadlineMs = parseDuration(deadline.max ?? '60s', 'deadline.max')
+  const source = {
+    clock,
+    random,
+    edge: new Edge(trusted),
+    tenantOf,
+    planOf,
+    apiKeyOf,
+    ceilings: ceilingsOf(plans),
+    maxDeadlineMs,
+  }
+  return {
+    registry,
+    tracer,
+    logger,
+    accessLog,
+    admission: options.admission === false ?
+      undefined :
+      options.admission ?? new Admission({ registry, clock, random }),
+    defaultDeadlineMs: deadline.default === undefined ?
+      Number.POSITIVE_INFINITY :
+      parseDuration(deadline.default, 'deadline.default') || Number.POSITIVE_INFINITY,
+    source,
+    metricsPath,
+  }
+}
+
+function ceilingsOf (plans: Readonly<Record<string, CallerPlan>>): ReadonlyMap<string, Criticality> {
+  const rows = Object.entries(plans).filter(([, { criticality }]) => criticality !== undefined)
+  return new Map(
+    rows.map(([name, { criticality }]) => [name, parseCriticality(criticality, `plans.${name}.criticality`)])
+  )
 }
 
 /** What a route may say in its `config`. */
 export interface RouteSettings {
-  /** What is kept longest when not everything can be served. @default 'normal' */
+  /**
+   * What is kept longest when not everything can be served. A trusted caller can say otherwise with
+   * `plimsoll-criticality`, and a plan can have a ceiling. @default 'normal'
+   */
   readonly criticality?: Criticality
-  /** How long a caller waits for this route, from the request's arrival. @default no limit */
-  readonly deadline?: Duration
+  /**
+   * How long a caller waits for this route, from the request's arrival; 'none' for as long as it takes. A
+   * trusted caller can shorten it, with `plimsoll-timeout-ms` and others. @default the option `deadline.default`
+   */
+  readonly deadline?: Duration | 'none'
+  /** Its answers live long (SSE, a download): no default deadline, and no share of the room in flight. @default false */
+  readonly stream?: boolean
+  /** Never refused for load, as a health check must not be. @default false */
+  readonly exempt?: boolean
 }

@@ -32,7 +32,8 @@ async function setup (
   const clock = manualClock()
   const registry = new MetricsRegistry({ clock })
   const app = Fastify()
-  await app.register(plimsoll, { clock, registry, random: seededRandom(7), ...options })
+  // Time stands still here, and admission lives by it; admit.test.ts is its place.
+  await app.register(plimsoll, { clock, registry, random: seededRandom(7), admission: false, ...options })
   app.get('/things/:id', async () => ({ ok: true }))
   routes?.(app)
   await app.ready()

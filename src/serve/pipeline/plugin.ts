@@ -1,23 +1,18 @@
-import type {
-  FastifyError,
-  FastifyInstance,
-  FastifyPluginAsync,
-  FastifyReply,
-  FastifyRequest,
-  RouteOptions,
-} from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
-import { type Context, enterContext, Problem, problemMediaType, runWithContext } from '../../kernel/index.ts'
+import { type Context, Problem } from '../../kernel/index.ts'
 import { metricsFormat, type MetricsRegistry, renderMetrics } from '../../telemetry/index.ts'
 import { type PipelineOptions, resolvePipelineOptions, type RouteSettings } from './options.ts'
+import { compileRoute, planUnmatched } from './plan-route.ts'
 import { requestProblems } from './problem-kinds.ts'
 import { problemOf } from './problem-of.ts'
 import { Recorder } from './recorder.ts'
-import { RequestContext } from './request-context.ts'
-import { requestIdHeader, requestIds } from './request-id.ts'
-import { planOf, planRoute, RoutePlan } from './route-plan.ts'
+import { requestIds } from './request-id.ts'
+import { RequestPath } from './request-path.ts'
+import { RequestUnit } from './request-unit.ts'
+import type { planOf, RoutePlan } from './route-plan.ts'
+import { sendProblem } from './send-problem.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig extends RouteSettings {
@@ -42,46 +37,33 @@ declare module 'fastify' {
  * Register it before your routes; routes declared earlier are served as before, without it.
  */
 async function pipeline (app: FastifyInstance, options: PipelineOptions): Promise<void> {
-  const { registry, tracer, logger, accessLog, tenantOf, metricsPath, clock, random } =
+  const { registry, tracer, logger, accessLog, admission, defaultDeadlineMs, source, metricsPath } =
     resolvePipelineOptions(options)
+  const { clock, random } = source
   const recorder = new Recorder({ registry, accessLog, clock, random })
-  const unmatched = new RoutePlan(recorder.durations, '', 'normal', Number.POSITIVE_INFINITY)
-  const source = { clock, random, tenantOf }
+  const planParts = { durations: recorder.durations, admission, defaultDeadlineMs }
+  const path = new RequestPath({
+    source,
+    recorder,
+    tracer,
+    logger,
+    admission,
+    unmatched: planUnmatched(planParts),
+  })
 
   app.decorate('metrics', registry)
   // A reference type needs a getter here; each request gets its own in `arrive`.
   app.decorateRequest('context', null as unknown as Context)
   app.setGenReqId(requestIds(random))
-
-  app.addHook('onRoute', function compile (route: RouteOptions) {
-    route.config = { ...route.config, [planOf]: planRoute(route, recorder.durations) }
-  })
-
-  // Stages arrive and identify. One hook for all, because each hook more costs every request.
-  app.addHook('onRequest', function arrive (request, reply, done) {
-    const plan = request.routeOptions.config[planOf] ?? unmatched
-    const context = new RequestContext(source, request, plan)
-    request.context = context
-    reply.header(requestIdHeader, request.id)
-    if (logger !== undefined) request.log = reply.log = logger
-
-    const { traceparent } = request.raw.headers
-    const caller = typeof traceparent === 'string' && saysSampled(traceparent) ? context.caller() : undefined
-    if (caller !== undefined || (traceparent === undefined && tracer.decide())) {
-      context.span = recorder.startSpan(tracer, request, plan, caller)
-    }
-    recorder.begin(request, reply, context)
-    // An injected request runs inside the code that injected it, whose context must not become this one.
-    if (!(request.raw instanceof IncomingMessage)) return runWithContext(context, done)
-    enterContext(context)
-    done()
-  })
+  app.addHook('onRoute', (route) => compileRoute(route, planParts))
+  app.addHook('onRequest', (request, reply, done) => path.arrive(request, reply, done))
+  if (admission !== undefined) app.server.on('connection', () => admission.connected())
 
   app.setErrorHandler(function answerProblem (error: FastifyError, request, reply) {
     const problem = problemOf(error)
     if (problem.statusCode >= 500) {
       request.log.error({ err: error, code: problem.code }, 'request failed')
-      if (request.context instanceof RequestContext) request.context.span?.fail(error)
+      if (request.context instanceof RequestUnit) request.context.span?.fail(error)
     }
     return sendProblem(problem, request, reply)
   })
@@ -91,26 +73,6 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
   })
 
   if (metricsPath !== undefined) serveMetrics(app, registry, metricsPath)
-}
-
-/** The last flag bit, read without parsing the rest; what is sampled is then parsed in full. */
-function saysSampled (traceparent: string): boolean {
-  return (traceparent.charCodeAt(54) & 1) === 1
-}
-
-/** Sends a problem document that names the request, so that a client's report leads to the logs. */
-export function sendProblem (problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const { id, trace } = request.context ?? { id: request.id, trace: undefined }
-  const document = {
-    ...problem.toDocument(),
-    instance: `urn:request:${id}`,
-    request_id: id,
-    trace_id: trace?.traceId,
-  }
-  return reply.code(problem.statusCode)
-    .header('content-type', problemMediaType)
-    .serializer(JSON.stringify)
-    .send(document)
 }
 
 function serveMetrics (app: FastifyInstance, registry: MetricsRegistry, path: string): void {

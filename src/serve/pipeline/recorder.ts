@@ -1,7 +1,14 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { childTrace, type Clock, newTrace, type Random, type TraceContext } from '../../kernel/index.ts'
-import type { AccessLog, HistogramFamily, MetricsRegistry, Span, Tracer } from '../../telemetry/index.ts'
-import type { RequestContext } from './request-context.ts'
+import type {
+  AccessLog,
+  CounterSlot,
+  HistogramFamily,
+  MetricsRegistry,
+  Span,
+  Tracer,
+} from '../../telemetry/index.ts'
+import type { RequestUnit } from './request-unit.ts'
 import type { RoutePlan } from './route-plan.ts'
 
 /** Recorded for a client that closed its connection before the answer was out, as nginx does. */
@@ -16,6 +23,7 @@ export class Recorder {
   readonly #accessLog: AccessLog | undefined
   readonly #clock: Clock
   readonly #random: Random
+  readonly #overrun: Readonly<Record<'caller_gone' | 'deadline', CounterSlot>>
   #active = 0
 
   constructor (
@@ -39,6 +47,15 @@ export class Recorder {
       help: 'Requests that have arrived and are not yet answered.',
       merge: 'sum',
     }).slot({})
+    const overrun = registry.counter({
+      name: 'http_server_work_after_caller_left_seconds_total',
+      help: 'Time that handlers went on after their caller had left or their deadline had passed.',
+      labels: ['reason'],
+    })
+    this.#overrun = {
+      caller_gone: overrun.slot({ reason: 'caller_gone' }),
+      deadline: overrun.slot({ reason: 'deadline' }),
+    }
     registry.onCollect(() => active.set(this.#active))
   }
 
@@ -47,10 +64,13 @@ export class Recorder {
     return this.#active
   }
 
-  begin (request: FastifyRequest, reply: FastifyReply, context: RequestContext): void {
+  /** Work that went on for `ms` milliseconds with nobody waiting for it. */
+  overrun (reason: 'caller_gone' | 'deadline', ms: number): void {
+    if (ms > 0) this.#overrun[reason].add(ms / 1_000)
+  }
+
+  begin (): void {
     this.#active++
-    // 'close' comes exactly once, after a finished response and after a broken connection alike.
-    reply.raw.on('close', () => this.#end(request, reply, context))
   }
 
   startSpan (
@@ -71,16 +91,17 @@ export class Recorder {
     return span
   }
 
-  #end (request: FastifyRequest, reply: FastifyReply, context: RequestContext): void {
+  /** @returns the status as recorded: that of the answer, or 499 for a client that did not get it */
+  end (unit: RequestUnit): number {
     this.#active--
+    const { request, span, routePlan } = unit
     const { method } = request
-    const { raw } = reply
+    const { raw } = unit.reply
     // Handed over in full, to a connection that was still there to take it.
     const answered = raw.writableFinished || (raw.writableEnded && !request.raw.socket.destroyed)
     const status = answered ? raw.statusCode : clientClosedRequest
-    const durationMs = this.#clock.now() - context.startedMs
-    const { span, plan } = context
-    plan.slot(method, status).record(durationMs / 1_000, span?.trace)
+    const durationMs = this.#clock.now() - unit.startedMs
+    routePlan.slot(method, status).record(durationMs / 1_000, span?.trace)
     if (span !== undefined) {
       span.set('http.response.status_code', status)
       span.end()
@@ -88,14 +109,15 @@ export class Recorder {
     if (this.#accessLog?.wants(status, durationMs) === true) {
       this.#accessLog.write({
         method,
-        route: plan.route,
+        route: routePlan.route,
         path: request.url,
         status,
         durationMs,
-        requestId: context.id,
-        traceId: context.trace.traceId,
+        requestId: unit.id,
+        traceId: unit.trace.traceId,
         remoteAddress: request.ip,
       })
     }
+    return status
   }
 }

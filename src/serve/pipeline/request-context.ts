@@ -1,22 +1,38 @@
 import type { FastifyRequest } from 'fastify'
 import {
+  clampDeadline,
   type Clock,
   type Context,
   type Criticality,
   Deadline,
+  MalformedDeadline,
   newTrace,
   parseTraceparent,
   type Random,
+  readDeadlineHeaders,
   type TraceContext,
+  WorkSignal,
 } from '../../kernel/index.ts'
 import type { Span } from '../../telemetry/index.ts'
+import { lower, readCriticality } from './criticality-header.ts'
+import type { Edge } from './edge.ts'
 import type { RoutePlan } from './route-plan.ts'
+
+/** Asks the app who a request is from; see the options of the same names. */
+export type WhoseOf = (request: FastifyRequest) => string | undefined
 
 /** What all requests of an app share, so that one context is one small object. */
 export interface ContextSource {
   readonly clock: Clock
   readonly random: Random
-  readonly tenantOf: ((request: FastifyRequest) => string | undefined) | undefined
+  readonly edge: Edge
+  readonly tenantOf: WhoseOf | undefined
+  readonly planOf: WhoseOf | undefined
+  readonly apiKeyOf: WhoseOf | undefined
+  /** The highest criticality that the requests of a caller's plan may have. */
+  readonly ceilings: ReadonlyMap<string, Criticality>
+  /** The longest deadline that a trusted caller may ask for, in milliseconds. */
+  readonly maxDeadlineMs: number
 }
 
 /**
@@ -24,64 +40,123 @@ export interface ContextSource {
  * deadline - is worked out when it is first asked for, and stays the same from then on.
  */
 export class RequestContext implements Context {
-  readonly plan: RoutePlan
+  readonly request: FastifyRequest
+  readonly routePlan: RoutePlan
   /** On the clock's `now()`, in milliseconds: when the request's headers had been read. */
   readonly startedMs: number
   /** Present when this request is being traced. */
   span: Span | undefined
-  readonly #source: ContextSource
-  readonly #request: FastifyRequest
+  protected readonly source: ContextSource
   #trace: TraceContext | undefined
   #tenant: string | undefined | null = null
+  #plan: string | undefined | null = null
+  #criticality: Criticality | undefined
+  #deadlineAtMs = Number.NaN
   #deadline: Deadline | undefined
+  #signal: WorkSignal | undefined
 
-  constructor (source: ContextSource, request: FastifyRequest, plan: RoutePlan) {
-    this.#source = source
-    this.#request = request
-    this.plan = plan
+  constructor (source: ContextSource, request: FastifyRequest, routePlan: RoutePlan) {
+    this.source = source
+    this.request = request
+    this.routePlan = routePlan
     this.startedMs = source.clock.now()
     this.span = undefined
   }
 
   get id (): string {
-    return this.#request.id
+    return this.request.id
   }
 
+  /** A trusted caller's word, else the route's; never above what the caller's plan allows. */
   get criticality (): Criticality {
-    return this.plan.criticality
+    if (this.#criticality === undefined) {
+      const { headers, socket } = this.request.raw
+      const said = readCriticality(headers)
+      const asked = said !== undefined && this.source.edge.trusts(socket) ? said : this.routePlan.criticality
+      this.#criticality = this.source.ceilings.size === 0 ?
+        asked :
+        lower(asked, this.source.ceilings.get(this.plan ?? ''))
+    }
+    return this.#criticality
   }
 
   /** The request's own span; without one, the caller's, or a new trace that nobody records. */
   get trace (): TraceContext {
-    const trace = this.#trace ?? this.span?.trace ?? this.caller() ?? newTrace(false, this.#source.random)
+    const trace = this.#trace ?? this.span?.trace ?? this.caller() ?? newTrace(false, this.source.random)
     this.#trace = trace
     return trace
   }
 
   get tenant (): string | undefined {
-    if (this.#tenant === null) this.#tenant = this.#source.tenantOf?.(this.#request)
+    if (this.#tenant === null) this.#tenant = this.source.tenantOf?.(this.request)
     return this.#tenant
+  }
+
+  /** What the caller has subscribed to, e.g. `pro`. */
+  get plan (): string | undefined {
+    if (this.#plan === null) this.#plan = this.source.planOf?.(this.request)
+    return this.#plan
+  }
+
+  get apiKey (): string | undefined {
+    return this.source.apiKeyOf?.(this.request)
+  }
+
+  /** The earlier of the route's own deadline and a trusted caller's, else the default; infinite for none. */
+  get deadlineAtMs (): number {
+    if (Number.isNaN(this.#deadlineAtMs)) this.#deadlineAtMs = this.startedMs + this.#allowedMs()
+    return this.#deadlineAtMs
   }
 
   /** Counted from the request's arrival, however late it is asked for. */
   get deadline (): Deadline {
     if (this.#deadline === undefined) {
-      const { clock } = this.#source
-      const { deadlineMs } = this.plan
-      const leftMs = deadlineMs - (clock.now() - this.startedMs)
-      this.#deadline = deadlineMs === Number.POSITIVE_INFINITY ? Deadline.none : Deadline.in(leftMs, clock)
+      const { clock } = this.source
+      const atMs = this.deadlineAtMs
+      this.#deadline = atMs === Number.POSITIVE_INFINITY ?
+        Deadline.none :
+        Deadline.in(atMs - clock.now(), clock)
     }
     return this.#deadline
   }
 
   get signal (): AbortSignal {
-    return this.deadline.signal
+    return this.#work().signal
+  }
+
+  /** The caller has left: whoever asked for the signal stops. */
+  leave (): void {
+    this.#work().leave(this.source.clock.now())
+  }
+
+  /** The work has ended; @returns for how long it went on with nobody waiting for it, in milliseconds */
+  settle (): number {
+    if (this.#signal === undefined) return 0
+    this.#signal.settle()
+    return this.#signal.overrunMs(this.source.clock.now())
   }
 
   /** The span of the client that sent the request, when it sent a valid one. */
   caller (): TraceContext | undefined {
-    const { traceparent, tracestate } = this.#request.raw.headers
+    const { traceparent, tracestate } = this.request.raw.headers
     if (typeof traceparent !== 'string') return undefined
     return parseTraceparent(traceparent, typeof tracestate === 'string' ? tracestate : undefined)
+  }
+
+  #allowedMs (): number {
+    const { deadlineMs, ownDeadline } = this.routePlan
+    const { headers, socket } = this.request.raw
+    const asked = readDeadlineHeaders(headers)
+    // A malformed one is as good as none: whoever is trusted and wrong still gets an answer.
+    if (asked === undefined || asked instanceof MalformedDeadline || !this.source.edge.trusts(socket)) {
+      return deadlineMs
+    }
+    const grantedMs = clampDeadline(asked, { maxMs: this.source.maxDeadlineMs })
+    return ownDeadline ? Math.min(deadlineMs, grantedMs) : grantedMs
+  }
+
+  #work (): WorkSignal {
+    this.#signal ??= new WorkSignal(this)
+    return this.#signal
   }
 }

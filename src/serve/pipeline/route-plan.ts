@@ -1,28 +1,42 @@
-import type { RouteOptions } from 'fastify'
-import { type Criticality, parseCriticality, parseDuration, SettingError } from '../../kernel/index.ts'
+import type { Criticality } from '../../kernel/index.ts'
+import type { AdmissionClass } from '../../protect/admission/index.ts'
 import type { HistogramFamily, HistogramSlot } from '../../telemetry/index.ts'
 
 /** Finds a route's plan on its `config`. A symbol, so that no route setting can collide with it. */
 export const planOf: unique symbol = Symbol('plimsoll.route-plan')
 
-/** What a route needs at run time, worked out once at registration. */
-export class RoutePlan {
+export interface RoutePlanParts {
+  /** The pattern, e.g. `/products/:id`; empty for requests that match no route. */
+  readonly route: string
   readonly criticality: Criticality
   /** Counted from the request's arrival, in milliseconds; infinite for none. */
   readonly deadlineMs: number
-  /** The pattern, e.g. `/products/:id`; empty for requests that match no route. */
+  /** The route names a deadline, so that no caller can have a later one. */
+  readonly ownDeadline: boolean
+  /** `undefined` where admission is off. */
+  readonly admissionClass: AdmissionClass | undefined
+}
+
+/** What a route needs at run time, worked out once at registration. */
+export class RoutePlan {
+  readonly criticality: Criticality
+  readonly deadlineMs: number
+  readonly ownDeadline: boolean
   readonly route: string
+  readonly admissionClass: AdmissionClass | undefined
   readonly #durations: HistogramFamily
   readonly #slots = new Map<string, HistogramSlot>()
   #lastMethod = ''
   #lastStatus = 0
   #lastSlot: HistogramSlot | undefined
 
-  constructor (durations: HistogramFamily, route: string, criticality: Criticality, deadlineMs: number) {
+  constructor (durations: HistogramFamily, parts: RoutePlanParts) {
     this.#durations = durations
-    this.route = route
-    this.criticality = criticality
-    this.deadlineMs = deadlineMs
+    this.route = parts.route
+    this.criticality = parts.criticality
+    this.deadlineMs = parts.deadlineMs
+    this.ownDeadline = parts.ownDeadline
+    this.admissionClass = parts.admissionClass
   }
 
   /** The route's own histogram for a method and status; resolved on first sight, then remembered. */
@@ -46,19 +60,4 @@ export class RoutePlan {
     this.#lastSlot = slot
     return slot
   }
-}
-
-/**
- * Reads and checks a route's settings.
- *
- * @throws SettingError naming the route and the setting, while the app is being built
- */
-export function planRoute (route: RouteOptions, durations: HistogramFamily): RoutePlan {
-  const { criticality = 'normal', deadline } = route.config ?? {}
-  const name = `${String(route.method)} ${route.url} config`
-  const deadlineMs = deadline === undefined ?
-    Number.POSITIVE_INFINITY :
-    parseDuration(deadline, `${name}.deadline`)
-  if (deadlineMs === 0) throw new SettingError(`${name}.deadline`, 'above 0', deadline)
-  return new RoutePlan(durations, route.url, parseCriticality(criticality, `${name}.criticality`), deadlineMs)
 }

@@ -1,0 +1,134 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { IncomingMessage } from 'node:http'
+import { enterContext, Problem, runWithContext } from '../../kernel/index.ts'
+import type { Admission, Refusal, UnitOutcome } from '../../protect/admission/index.ts'
+import type { Logger, Tracer } from '../../telemetry/index.ts'
+import { answerRefusal } from './answer-refusal.ts'
+import { DeadlineWheel } from './deadline-wheel.ts'
+import { requestProblems } from './problem-kinds.ts'
+import { clientClosedRequest, type Recorder } from './recorder.ts'
+import type { ContextSource } from './request-context.ts'
+import { requestIdHeader } from './request-id.ts'
+import { RequestUnit, type UnitOwner } from './request-unit.ts'
+import { planOf, type RoutePlan } from './route-plan.ts'
+import { sendProblem } from './send-problem.ts'
+
+export interface RequestPathParts {
+  readonly source: ContextSource
+  readonly recorder: Recorder
+  readonly tracer: Tracer
+  readonly logger: Logger | undefined
+  /** Without one, everything is run at once. */
+  readonly admission: Admission | undefined
+  /** For requests that match no route. */
+  readonly unmatched: RoutePlan
+}
+
+/**
+ * The way of each request before its handler, and what is to be done when it is over: arrive, identify, admit;
+ * record. The stages are plain calls in one hook, because every hook more costs every request; a route pays
+ * only for those that it uses.
+ */
+export class RequestPath implements UnitOwner {
+  readonly #source: ContextSource
+  readonly #recorder: Recorder
+  readonly #tracer: Tracer
+  readonly #logger: Logger | undefined
+  readonly #admission: Admission | undefined
+  readonly #unmatched: RoutePlan
+  readonly #wheel: DeadlineWheel
+
+  constructor (parts: RequestPathParts) {
+    this.#source = parts.source
+    this.#recorder = parts.recorder
+    this.#tracer = parts.tracer
+    this.#logger = parts.logger
+    this.#admission = parts.admission
+    this.#unmatched = parts.unmatched
+    this.#wheel = new DeadlineWheel(parts.source.clock)
+  }
+
+  /** Fastify's onRequest hook: calls `proceed` now, later or, for a request that is refused, never. */
+  arrive (request: FastifyRequest, reply: FastifyReply, proceed: () => void): void {
+    const routePlan = request.routeOptions.config[planOf] ?? this.#unmatched
+    const unit = new RequestUnit(this, this.#source, request, reply, routePlan)
+    request.context = unit
+    reply.header(requestIdHeader, request.id)
+    if (this.#logger !== undefined) request.log = reply.log = this.#logger
+    this.#trace(unit)
+    this.#recorder.begin()
+    // 'close' comes exactly once, after a finished response and after a broken connection alike.
+    reply.raw.on('close', () => this.#end(unit))
+    this.#admit(unit, proceed)
+  }
+
+  #trace (unit: RequestUnit): void {
+    const { traceparent } = unit.request.raw.headers
+    const caller = typeof traceparent === 'string' && saysSampled(traceparent) ? unit.caller() : undefined
+    if (caller !== undefined || (traceparent === undefined && this.#tracer.decide())) {
+      unit.span = this.#recorder.startSpan(this.#tracer, unit.request, unit.routePlan, caller)
+    }
+  }
+
+  #admit (unit: RequestUnit, proceed: () => void): void {
+    const verdict = this.#admission?.arrive(unit) ?? 'run'
+    if (verdict === 'run') {
+      this.#begin(unit)
+      // An injected request runs inside the code that injected it, whose context must not become this one.
+      if (!(unit.request.raw instanceof IncomingMessage)) return runWithContext(unit, proceed)
+      enterContext(unit)
+      return proceed()
+    }
+    if (verdict === 'queued') unit.proceed = proceed
+    else answerRefusal(unit, verdict)
+  }
+
+  /** A unit that was queued gets its turn. */
+  start (unit: RequestUnit, proceed: () => void): void {
+    this.#begin(unit)
+    runWithContext(unit, proceed)
+  }
+
+  refuse (unit: RequestUnit, refusal: Refusal): void {
+    answerRefusal(unit, refusal)
+  }
+
+  /** Nobody waits any more: the client is told, and what the handler still does is counted. */
+  expire (unit: RequestUnit): void {
+    const { reply } = unit
+    unit.expired = true
+    if (reply.sent || reply.raw.headersSent) return
+    sendProblem(new Problem(requestProblems.DEADLINE_EXCEEDED), unit.request, reply)
+    // Whatever the handler still sends is dropped in silence: it is late, not wrong.
+    reply.hijack()
+  }
+
+  #begin (unit: RequestUnit): void {
+    if (unit.deadlineAtMs !== Number.POSITIVE_INFINITY) this.#wheel.add(unit)
+  }
+
+  #end (unit: RequestUnit): void {
+    this.#wheel.remove(unit)
+    const status = this.#recorder.end(unit)
+    const gone = status === clientClosedRequest
+    const outcome: UnitOutcome = gone ? 'gone' : unit.expired || status >= 500 ? 'failed' : 'answered'
+    if (gone) unit.leave()
+    // Who stopped waiting did not stop the work: its room is taken until it ends.
+    if ((gone || unit.expired) && unit.work !== undefined) {
+      const over = (): void => this.#over(unit, outcome)
+      unit.work.then(over, over)
+    } else this.#over(unit, outcome)
+  }
+
+  #over (unit: RequestUnit, outcome: UnitOutcome): void {
+    if (unit.admissionStage !== 0 && unit.admissionStage !== 4) this.#admission?.finished(unit, outcome)
+    const overrunMs = unit.settle()
+    if (outcome !== 'answered')
+      this.#recorder.overrun(outcome === 'gone' ? 'caller_gone' : 'deadline', overrunMs)
+  }
+}
+
+/** The last flag bit, read without parsing the rest; what is sampled is then parsed in full. */
+function saysSampled (traceparent: string): boolean {
+  return (traceparent.charCodeAt(54) & 1) === 1
+}

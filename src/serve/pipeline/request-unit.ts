@@ -1,0 +1,67 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { AdmissionClass, AdmissionUnit, Refusal, UnitStage } from '../../protect/admission/index.ts'
+import { noSlot, type WheelEntry } from './deadline-wheel.ts'
+import { type ContextSource, RequestContext } from './request-context.ts'
+import type { RoutePlan } from './route-plan.ts'
+
+/** Who moves a unit along its way. */
+export interface UnitOwner {
+  start(unit: RequestUnit, proceed: () => void): void
+  refuse(unit: RequestUnit, refusal: Refusal): void
+  expire(unit: RequestUnit): void
+}
+
+/**
+ * One request on its way: its context, and what each stage has to remember of it. One object, so that the
+ * stages allocate nothing.
+ */
+export class RequestUnit extends RequestContext implements AdmissionUnit, WheelEntry {
+  readonly reply: FastifyReply
+  /** Goes on to the handler; there while the unit waits to be admitted. */
+  proceed: (() => void) | undefined
+  /** What the handler returned, when it is still at work. */
+  work: PromiseLike<unknown> | undefined
+  /** The deadline passed before the answer was out. */
+  expired = false
+  admissionStage: UnitStage = 0
+  admittedMs = 0
+  wheelNext: WheelEntry | undefined
+  wheelPrevious: WheelEntry | undefined
+  wheelSlot: number = noSlot
+  readonly #owner: UnitOwner
+
+  constructor (
+    owner: UnitOwner,
+    source: ContextSource,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    routePlan: RoutePlan
+  ) {
+    super(source, request, routePlan)
+    this.#owner = owner
+    this.reply = reply
+    this.proceed = undefined
+    this.work = undefined
+  }
+
+  get admissionClass (): AdmissionClass {
+    const { admissionClass } = this.routePlan
+    if (admissionClass === undefined) throw new Error('admission is off, so nobody asks for a class')
+    return admissionClass
+  }
+
+  run (): void {
+    const { proceed } = this
+    this.proceed = undefined
+    if (proceed !== undefined) this.#owner.start(this, proceed)
+  }
+
+  refuse (refusal: Refusal): void {
+    this.proceed = undefined
+    this.#owner.refuse(this, refusal)
+  }
+
+  expire (): void {
+    this.#owner.expire(this)
+  }
+}
