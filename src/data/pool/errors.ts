@@ -1,0 +1,51 @@
+/**
+ * No connection became free in time: the pool is too small for what is asked of it, or its connections are
+ * held too long. Expected under overload: answered with 503, counted by `db_client_connection_timeouts_total`.
+ */
+export class PoolWaitTimeoutError extends Error {
+  override readonly name = 'PoolWaitTimeoutError'
+  /** Stable over releases: match on this, not on the message or on `instanceof`. */
+  readonly code = 'DATABASE_BUSY'
+  readonly statusCode = 503
+  /** How long it waited, in milliseconds. */
+  readonly waitedMs: number
+
+  constructor (waitedMs: number, poolSize: number) {
+    super(
+      `no database connection became free within ${waitedMs} ms: all ${poolSize} are in use; ` +
+        'hold them for shorter, or raise database.poolSize'
+    )
+    this.waitedMs = waitedMs
+  }
+}
+
+/**
+ * The connection to the database broke, or could not be opened. Whether a statement that was under way took
+ * effect is unknown; one inside a transaction that was not being committed did not. The pool opens another
+ * connection, so that a later attempt may succeed.
+ */
+export class DatabaseLostError extends Error {
+  override readonly name = 'DatabaseLostError'
+  /** Stable over releases: match on this, not on the message or on `instanceof`. */
+  readonly code = 'DATABASE_LOST'
+  readonly statusCode = 503
+
+  /** @param cause what `pg` said */
+  constructor (cause: unknown) {
+    const said = cause instanceof Error ? cause.message : String(cause)
+    super(`the connection to the database is lost: ${said}`, { cause })
+  }
+}
+
+/**
+ * Whether a failed statement means that its connection is gone.
+ *
+ * @see https://www.postgresql.org/docs/18/errcodes-appendix.html
+ */
+export function endsConnection (error: unknown): boolean {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return false
+  return typeof error.code === 'string' && lossCodes.test(error.code)
+}
+
+/** Class 08; shutdown, crash, start-up, dropped database, idle sessions that the server ends; the socket's. */
+const lossCodes = /^(?:08...|57P0[1-5]|25P0[34]|ECONNRESET|EPIPE|ETIMEDOUT)$/

@@ -1,0 +1,3 @@
+export { DatabaseLostError, PoolWaitTimeoutError } from './errors.ts'
+export { type PoolDeadlineOptions, withDeadlines } from './pool.ts'
+export { poolProblems } from './problems.ts'
