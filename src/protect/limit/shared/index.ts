@@ -1,0 +1,5 @@
+export { localStore, type LocalStoreOptions } from './local-store.ts'
+export { type SharedStoreOptions, type StoreOutage } from './options.ts'
+export { type RedisScripts } from './redis-ledger.ts'
+export { redisStore, type RedisStoreOptions } from './redis-store.ts'
+export { SharedStore } from './shared-store.ts'
