@@ -7,7 +7,7 @@ export type RunState =
   | 'passed'
   /** A threshold is not met; or there is none, and nothing was answered as expected. */
   | 'failed'
-  /** The generator could not do what it was asked: the figures say nothing about the target. */
+  /** The generator, or the scenario's own code, did not do what was asked: the figures say nothing about the target. */
   | 'void'
   /** Ended by hand before its time. */
   | 'interrupted'
@@ -25,11 +25,12 @@ export function conclude (report: LoadReport, thresholds: readonly Threshold[]):
   const results = thresholds.map((threshold) =>
     judgeThreshold(threshold, figuresOf(report, threshold.request))
   )
-  const { reasons } = report.verdict
+  const reasons = [...report.verdict.reasons, ...failuresOfCode(report)]
   if (report.aborted) {
     return { state: 'interrupted', reasons: ['ended before its time', ...reasons], thresholds: results }
   }
-  if (report.verdict.state === 'void') return { state: 'void', reasons, thresholds: results }
+  if (report.verdict.state === 'void' || reasons.length > 0)
+    return { state: 'void', reasons, thresholds: results }
   const missed = results.filter(({ passed }) => !passed)
   if (missed.length > 0) {
     return {
@@ -42,4 +43,11 @@ export function conclude (report: LoadReport, thresholds: readonly Threshold[]):
     return { state: 'failed', reasons: ['no request was answered as expected'], thresholds: results }
   }
   return { state: 'passed', reasons: [], thresholds: results }
+}
+
+/** Requests that the scenario could not make were not sent: the run was another one than was asked for. */
+function failuresOfCode ({ journeys }: LoadReport): string[] {
+  return journeys.complaints
+    .filter(({ from }) => from === 'code')
+    .map(({ message, count }) => count === 1 ? message : `${message} (${count} times)`)
 }

@@ -21,7 +21,8 @@ export function reportText (
     [`${highlight('bold', head.target)}  ${head.load}, ${showMs(report.measuredMs)} measured`],
     requestTable(report, highlight),
     report.phases.length > 1 ? phaseTable(report.phases, highlight) : [],
-    generatorLines(report, highlight),
+    complaintLines(report, highlight),
+    generatorLines(report, conclusion, highlight),
     thresholdTable(conclusion, highlight),
     [finalLine(conclusion, highlight)],
   ]
@@ -87,23 +88,29 @@ function phaseTable (phases: readonly PhaseReport[], highlight: Highlight): stri
   ]
 }
 
+/** What functions of the scenario did not like about answers. */
+function complaintLines ({ journeys }: LoadReport, highlight: Highlight): string[] {
+  return journeys.complaints
+    .filter(({ from }) => from === 'judge')
+    .map(({ request, message, count }) => highlight('yellow', `${request}: ${message} (${count} times)`))
+}
+
 function generatorLines (
   { verdict, dispatchLag, health, connections }: LoadReport,
+  { state, reasons }: Conclusion,
   highlight: Highlight
 ): string[] {
   const worst = (values: readonly number[]): number => Math.max(0, ...values)
   const cpu = health.reduce((sum, { cpuShare, spareShare }) => sum + Math.max(0, cpuShare - spareShare), 0)
-  const facts = [
-    `sent ${showMs(dispatchLag.p99Ms)} late at p99, ${showMs(dispatchLag.maxMs)} at most`,
-    `${health.length} ${health.length === 1 ? 'thread' : 'threads'} busy ${Math.round(cpu * 100)}% of a core`,
-    `event loop ${showMs(worst(health.map(({ loopDelayP99Ms }) => loopDelayP99Ms)))} late at p99`,
-    `${connections.opened} connections opened, ${connections.openAtMost} at once`,
-  ]
+  const delay = showMs(worst(health.map(({ loopDelayP99Ms }) => loopDelayP99Ms)))
+  const threads = `${health.length} ${health.length === 1 ? 'thread' : 'threads'}`
   const isValid = verdict.state === 'valid'
   return [
     `generator: ${isValid ? highlight('green', 'kept up') : highlight('red', 'did not keep up')}`,
-    ...verdict.reasons.map((reason) => `  ${highlight('red', reason)}`),
-    `  ${facts.join('; ')}`,
+    ...(state === 'void' ? reasons : verdict.reasons).map((reason) => `  ${highlight('red', reason)}`),
+    `  sent ${showMs(dispatchLag.p99Ms)} late at p99, ${showMs(dispatchLag.maxMs)} at most`,
+    `  ${threads} busy ${Math.round(cpu * 100)}% of a core, event loop ${delay} late at p99`,
+    `  ${connections.opened} connections opened, ${connections.openAtMost} at once`,
   ]
 }
 
@@ -124,7 +131,7 @@ function finalLine ({ state, reasons, thresholds }: Conclusion, highlight: Highl
     failed: thresholds.length === 0 ?
       `failed: ${reasons.join('; ')}` :
       `failed: ${thresholds.length - met} of ${thresholds.length} thresholds not met`,
-    void: 'void: the generator could not do what was asked, so these figures say nothing about the target',
+    void: 'void: not what was asked for was done, so these figures say nothing about the target',
     interrupted: 'interrupted: the figures hold for what ran, and are judged by nothing',
   }
   return highlight(accents[state], texts[state])
