@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { showBytes, showMs, showPerSecond, showShare } from './format.ts'
+import { printable, showBytes, showMs, showPerSecond, showShare } from './format.ts'
 
 test('times are written in three digits, in milliseconds below a second', () => {
   assert.deepEqual([0, 0.001, 0.8767, 12.345, 999, 999.7, 12_340, NaN, Infinity].map(showMs), [
@@ -41,4 +41,8 @@ test('bytes and rates are written in a few digits', () => {
 
 test('any time fits its column of the table', () => {
   fc.assert(fc.property(fc.double({ min: 0, max: 3.6e6, noNaN: true }), (ms) => showMs(ms).length <= 8))
+})
+
+test('nothing that steers a terminal is written', () => {
+  assert.equal(printable('a\u001b[2J\u009b31mb\r\nc'), 'a [2J 31mb c')
 })

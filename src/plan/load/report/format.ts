@@ -27,6 +27,12 @@ export function showBytes (bytes: number): string {
   return `${threeDigits(bytes / 1_000 ** at)} ${units[at]}`
 }
 
+/** Text that a server may have had a hand in, without what would steer a terminal. */
+export function printable (text: string): string {
+  // oxlint-disable-next-line no-control-regex -- they are what is looked for
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
+}
+
 /** What a threshold's figure came to, in the unit of its bound. */
 export function showActual ({ actual, missing, unit }: ThresholdResult): string {
   if (actual !== null) return showIn[unit](actual)

@@ -38,7 +38,7 @@ test('several requests are summed up, and no line is wider than a terminal needs
   const name = 'a request with a name that is longer than its column'
   const text = textOf(madeReport({ [name]: { 200: [1] }, b: { 200: [2] } }))
   assert.match(text, /^all +2 /m)
-  assert.match(text, /^a request with a name tha… +1 /m)
+  assert.match(text, /^a request with a name th… +1 /m)
   assert.deepEqual(text.split('\n').filter((line) => line.length > 105), [])
 })
 
@@ -76,4 +76,11 @@ test('parts of a run have a line each when there are several', () => {
 
 test('a run without a single answer has dashes, not NaN', () => {
   assert.doesNotMatch(textOf(madeReport({ a: { refused: [1] } })), /NaN|Infinity|undefined/)
+})
+
+test('what an answer put into a complaint does not steer the terminal', () => {
+  const { journeys } = madeReport({})
+  const complaints = [{ from: 'judge', request: 'a', message: 'got "\u001b[2J"', count: 2 }] as const
+  const text = textOf(madeReport({ a: { 200: [1] } }, { journeys: { ...journeys, complaints } }))
+  assert.match(text, /^a: got " \[2J" \(2 times\)$/m)
 })

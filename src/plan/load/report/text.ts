@@ -2,7 +2,7 @@ import type { Distribution } from '../histogram/index.ts'
 import type { LoadReport, PhaseReport, RequestReport } from '../report.ts'
 import type { Conclusion, RunState } from './conclusion.ts'
 import type { RunHead } from './document.ts'
-import { showActual, showBytes, showMs, showPerSecond } from './format.ts'
+import { printable, showActual, showBytes, showMs, showPerSecond } from './format.ts'
 
 /** Makes a piece of text stand out where it can. */
 export type Highlight = (accent: 'bold' | 'dim' | 'red' | 'green' | 'yellow', text: string) => string
@@ -92,7 +92,9 @@ function phaseTable (phases: readonly PhaseReport[], highlight: Highlight): stri
 function complaintLines ({ journeys }: LoadReport, highlight: Highlight): string[] {
   return journeys.complaints
     .filter(({ from }) => from === 'judge')
-    .map(({ request, message, count }) => highlight('yellow', `${request}: ${message} (${count} times)`))
+    .map(({ request, message, count }) =>
+      highlight('yellow', printable(`${request}: ${message} (${count} times)`))
+    )
 }
 
 function generatorLines (
@@ -107,7 +109,9 @@ function generatorLines (
   const isValid = verdict.state === 'valid'
   return [
     `generator: ${isValid ? highlight('green', 'kept up') : highlight('red', 'did not keep up')}`,
-    ...(state === 'void' ? reasons : verdict.reasons).map((reason) => `  ${highlight('red', reason)}`),
+    ...(state === 'void' ? reasons : verdict.reasons).map((reason) =>
+      `  ${highlight('red', printable(reason))}`
+    ),
     `  sent ${showMs(dispatchLag.p99Ms)} late at p99, ${showMs(dispatchLag.maxMs)} at most`,
     `  ${threads} busy ${Math.round(cpu * 100)}% of a core, event loop ${delay} late at p99`,
     `  ${connections.opened} connections opened, ${connections.openAtMost} at once`,
@@ -129,7 +133,7 @@ function finalLine ({ state, reasons, thresholds }: Conclusion, highlight: Highl
       'done (no thresholds were given)' :
       `passed: ${met} of ${met} thresholds met`,
     failed: thresholds.length === 0 ?
-      `failed: ${reasons.join('; ')}` :
+      `failed: ${printable(reasons.join('; '))}` :
       `failed: ${thresholds.length - met} of ${thresholds.length} thresholds not met`,
     void: 'void: not what was asked for was done, so these figures say nothing about the target',
     interrupted: 'interrupted: the figures hold for what ran, and are judged by nothing',
@@ -138,5 +142,6 @@ function finalLine ({ state, reasons, thresholds }: Conclusion, highlight: Highl
 }
 
 function cut (text: string, width: number): string {
-  return text.length < width ? text : `${text.slice(0, width - 2)}…`
+  const shown = printable(text)
+  return shown.length < width ? shown : `${shown.slice(0, width - 2)}…`
 }
