@@ -1,3 +1,5 @@
+export { ProtocolError, type ReadResponse, ResponseReader } from './client/index.ts'
+export { checkPlan, runLoad, type RunLoadOptions } from './engine/index.ts'
 export { type Distribution, Histogram, type HistogramData } from './histogram/index.ts'
 export {
   type JourneyAnswer,

@@ -1,0 +1,6 @@
+export { Client, type ClientOptions } from './client.ts'
+export { Exchange, type ExchangeOwner } from './exchange.ts'
+export { type PreparedRequest, prepareRequest } from './prepared-request.ts'
+export { ProtocolError } from './protocol-error.ts'
+export { type KeptResponse, type ReadResponse, ResponseReader } from './response-reader.ts'
+export { resolveTarget, type Target } from './target.ts'

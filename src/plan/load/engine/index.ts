@@ -1,0 +1,2 @@
+export { checkPlan } from './check-plan.ts'
+export { runLoad, type RunLoadOptions } from './run-load.ts'
