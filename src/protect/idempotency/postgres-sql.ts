@@ -12,7 +12,7 @@ export interface PostgresStatements {
   /** $1 keys, $2 tokens, $3 lease in milliseconds; answers the tokens that were renewed. */
   readonly renew: string
   readonly mark: string
-  /** $1 key, $2 token, $3 status, $4 headers, $5 body, $6 how long the transaction may then be idle. */
+  /** $1 key, $2 token, $3 status, $4 headers, $5 body. */
   readonly settle: string
   readonly release: string
   readonly read: string
@@ -86,11 +86,13 @@ export function postgresStatements (schema: string | undefined): PostgresStateme
       WHERE mine.key = held.key AND mine.token = held.token AND mine.status IS NULL
       RETURNING mine.token, ${unflushed}`,
     mark: `UPDATE ${name} SET marked = true WHERE key = $1 AND token = $2 AND status IS NULL`,
-    // From here on the transaction holds the key's row; should its machine go now, the server ends it in time.
+    // From here on the transaction holds the key's row. Should its process hang or its machine go before the
+    // commit, the server ends it together with the lease.
     settle: `
       UPDATE ${name} SET status = $3, headers = $4, body = $5
       WHERE key = $1 AND token = $2 AND status IS NULL
-      RETURNING set_config('idle_in_transaction_session_timeout', $6, true)`,
+      RETURNING set_config('idle_in_transaction_session_timeout',
+        greatest(100, ceil(extract(epoch FROM lease_until - clock_timestamp()) * 1000))::bigint::text, true)`,
     release: `
       WITH mine AS (
         SELECT key, marked FROM ${name} WHERE key = $1 AND token = $2 AND status IS NULL FOR UPDATE SKIP LOCKED

@@ -12,8 +12,6 @@ export interface PostgresIdempotencyStoreOptions {
   readonly pool: Pool
   /** Holds the table `plimsoll_idempotency`. @default the first schema of the search path */
   readonly schema?: string | undefined
-  /** The longest pause between an answer's record and its commit before the server gives up. @default 10,000 */
-  readonly commitWithinMs?: number
   readonly clock?: Clock
 }
 
@@ -44,7 +42,7 @@ const doubt = { tries: 20, pauseMs: 25 } as const
 export function postgresIdempotencyStore (
   options: PostgresIdempotencyStoreOptions
 ): IdempotencyStore<Transaction> {
-  const { pool, schema, commitWithinMs = 10_000, clock = systemClock } = options
+  const { pool, schema, clock = systemClock } = options
   const sql = postgresStatements(schema)
   const names = statementNames(sql.table)
 
@@ -64,7 +62,7 @@ export function postgresIdempotencyStore (
     answer: StoredAnswer
   ): Promise<boolean> {
     const { status, headers, body = null } = answer
-    const values = [key, token, status, JSON.stringify(headers), body, String(commitWithinMs)]
+    const values = [key, token, status, JSON.stringify(headers), body]
     const { rowCount } = await tx.query({ name: names.settle, text: sql.settle, values })
     return rowCount === 1
   }
