@@ -8,10 +8,10 @@ import {
   someKey,
   type StoreUnderTest,
   take,
-  testIdempotencyStore,
   testKeepMs,
   testLeaseMs,
-} from './store.contract.ts'
+} from './store-under-test.fixture.ts'
+import { testIdempotencyStore } from './store.contract.ts'
 import type { IdempotencyStore } from './store.ts'
 
 testIdempotencyStore('memory', async () => perKey(), { runs: 300 })

@@ -5,7 +5,8 @@ import { type TestDatabase, testDatabase } from '../../engines/embedded/embedded
 import { waitUntil } from '../../engines/wait-until.fixture.ts'
 import { seededRandom } from '../../kernel/index.ts'
 import { postgresIdempotencyStore } from './postgres-store.ts'
-import { claimOf, someAnswer, someKey, take, testIdempotencyStore } from './store.contract.ts'
+import { claimOf, someAnswer, someKey, take } from './store-under-test.fixture.ts'
+import { testIdempotencyStore } from './store.contract.ts'
 
 let database: TestDatabase
 let pool: pg.Pool

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { howToGetRedis, redisProgram, type TestRedis, testRedis } from '../../engines/redis/redis.fixture.ts'
 import { redisIdempotencyStore } from './redis-store.ts'
-import { claimOf, someAnswer, someKey, take, testIdempotencyStore } from './store.contract.ts'
+import { claimOf, someAnswer, someKey, take } from './store-under-test.fixture.ts'
+import { testIdempotencyStore } from './store.contract.ts'
 
 if (redisProgram === undefined) {
   test('redis store', (t) => t.skip(howToGetRedis))

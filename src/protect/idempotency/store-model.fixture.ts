@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { claimOf, someAnswer, type StoreUnderTest } from './store.contract.ts'
+import { claimOf, someAnswer, type StoreUnderTest } from './store-under-test.fixture.ts'
 import type { KeyLease } from './store.ts'
 
 export type Step =
@@ -45,7 +45,7 @@ export class StoreModel {
   /** Does the step on both, and compares. */
   async check (step: Step): Promise<void> {
     if (step.kind === 'claim') return await this.#claim(step.key, step.request)
-    if (step.kind === 'lapse' || step.kind === 'expire') return await this.#passTime(step.kind, step.key)
+    if (!('lease' in step)) return await this.#passTime(step.kind, step.key)
     const given = this.#given[step.lease]
     if (given !== undefined) await this.#use(step.kind, given)
   }
