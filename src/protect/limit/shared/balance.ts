@@ -101,7 +101,10 @@ function readRate (
   back: number,
   nowMs: number
 ): Reading {
-  const tatMs = Math.min(Math.max((state ?? nowMs) - back * unitMs, nowMs), nowMs + capacity * unitMs)
+  const tatMs = Math.min(
+    Math.max((state ?? nowMs) - back * unitMs, nowMs),
+    nowMs + capacity * unitMs + slackMs
+  )
   const left = capacity - (tatMs - nowMs) / unitMs
   return {
     left,

@@ -196,9 +196,22 @@ export class Lease {
       this.#refusedUntilMs = nowMs + Math.min(slotRefusalMs, terms.lifeMs)
       return
     }
-    this.#roomAtMs = nowMs + waitMs
+    // The wait that is told is when the ledger is asked again, so that it stays a true one.
+    this.#roomAtMs = nowMs + Math.max(waitMs, this.#pauseMs(terms))
     // Somebody's refund may make room earlier.
     this.#refusedUntilMs = Math.min(this.#roomAtMs, nowMs + terms.lifeMs)
+  }
+
+  /**
+   * A limited key is not asked for again sooner, in milliseconds, so that one that is hammered costs few round
+   * trips: what comes back meanwhile is lent in larger parts. It is less than what leases may come to, so a
+   * bucket never gets full over it.
+   */
+  #pauseMs (terms: LeaseTerms): number {
+    const { limit } = this
+    const longestMs = terms.lifeMs / 20
+    if (limit.kind === 'rate') return Math.min(longestMs, terms.share * limit.burst * limit.unitMs)
+    return limit.kind === 'sliding' ? Math.min(longestMs, terms.share * limit.windowMs) : 0
   }
 
   /** Milliseconds until there is room, as the port wants them: whole, and 1,000 for slots. */

@@ -42,7 +42,7 @@ for i = 2, #KEYS do
   }
   if ask.kind == 'rate' then
     local tat = number(redis.call('GET', ask.key) or nil, now) - ask.back * ask.own
-    ask.tat = math.min(math.max(tat, now), now + ask.capacity * ask.own)
+    ask.tat = math.min(math.max(tat, now), now + ask.capacity * ask.own + slack)
     ask.left = ask.capacity - (ask.tat - now) / ask.own
     ask.wait = (ask.take - ask.left) * ask.own - slack
   elseif ask.kind == 'sliding' then
