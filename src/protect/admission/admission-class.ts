@@ -1,7 +1,7 @@
 import { ConcurrencyLimit } from './concurrency-limit.ts'
 import type { Costed } from './cpu-cost.ts'
 import { LaneQueue } from './lane-queue.ts'
-import { shareOf } from './lanes.ts'
+import { LanesSeen } from './lanes.ts'
 import type { AdmissionRoute } from './options.ts'
 import { StandingQueue } from './standing-queue.ts'
 
@@ -12,8 +12,8 @@ export class AdmissionClass implements Costed {
   readonly exempt: boolean
   /** Units that are running. */
   inFlight = 0
-  /** Units that take room: those that run, and those that have been given room and wait for their turn. */
-  taken = 0
+  /** Units that wait for their turn on the event loop. */
+  ready = 0
   cpuMs: number
   lessons = 0
   doneInWindow = 0
@@ -31,7 +31,7 @@ export class AdmissionClass implements Costed {
   /** Those that wait for room in flight. */
   readonly waiting: LaneQueue = new LaneQueue()
   readonly standing: StandingQueue = new StandingQueue()
-  readonly #seenMs = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  readonly lanes: LanesSeen = new LanesSeen()
 
   constructor ({ name, stream = false, exempt = false, firstGuess = {} }: AdmissionRoute) {
     this.name = name
@@ -46,16 +46,15 @@ export class AdmissionClass implements Costed {
     return this.cpuMs + this.latencyMs / this.limiter.limit
   }
 
-  /** Whether a unit of `lane` may be in flight too; what is kept for higher lanes is, while they are about. */
-  hasRoom (lane: number, nowMs: number): boolean {
-    const { limit } = this.limiter
-    if (this.stream || this.taken + 1 <= limit * shareOf(lane)) return true
-    return this.taken + 1 <= limit && !this.#seenAbove(lane, nowMs)
-  }
-
-  /** Notes that a unit of `lane` came, so that room is kept for the next ones. */
-  saw (lane: number, nowMs: number): void {
-    if (lane < this.#seenMs.length) this.#seenMs[lane] = nowMs
+  /**
+   * Whether a unit of `lane` may be in flight too; what is kept for higher lanes is, while they are about.
+   *
+   * @param ahead units that have been promised room already
+   */
+  hasRoom (lane: number, nowMs: number, ahead = 0): boolean {
+    const taken = this.inFlight + ahead
+    return this.stream || taken === 0 ||
+      taken + 1 <= this.limiter.limit * this.lanes.shareOf(lane, nowMs)
   }
 
   /** How often room becomes free when all of it is taken, as the time between two. */
@@ -70,16 +69,6 @@ export class AdmissionClass implements Costed {
     this.latencyMs += step * (this.latencyMs === 0 ? 1 : step < 0 ? 0.2 : 0.03)
     this.answeredMs = nowMs
   }
-
-  #seenAbove (lane: number, nowMs: number): boolean {
-    for (let above = 0; above < lane; above++) {
-      if (nowMs - this.#seenMs[above]! < rememberMs) return true
-    }
-    return false
-  }
 }
-
-/** Room is kept for a lane until it has not been seen for so long. */
-const rememberMs = 1_000
 
 const mostUnitMs = 1_000

@@ -3,11 +3,12 @@ import { AdmissionClass } from './admission-class.ts'
 import { type Costed, CpuCosts } from './cpu-cost.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { LaneQueue, type Waiting } from './lane-queue.ts'
-import { laneOf, shareOf } from './lanes.ts'
+import { laneOf, LanesSeen } from './lanes.ts'
 import { AdmissionMetrics } from './metrics.ts'
 import type { AdmissionOptions, AdmissionRoute } from './options.ts'
 import { type Refusal, refusalOf, type RefusalReason } from './refusal.ts'
 import { RetryAfter } from './retry-after.ts'
+import type { StandingQueue } from './standing-queue.ts'
 import { TenantUse } from './tenant-use.ts'
 import { systemTurn, type Turn } from './turn.ts'
 import type { AdmissionUnit, UnitOutcome } from './unit.ts'
@@ -31,6 +32,7 @@ export class Admission {
   /** What refusals cost is learnt as that of a class of its own. */
   readonly #refusals: Costed = { cpuMs: 0.02, lessons: 0, doneInWindow: 0 }
   readonly #use = new TenantUse()
+  readonly #lanes = new LanesSeen()
   readonly #retryAfter: RetryAfter
   readonly #metrics: AdmissionMetrics
   readonly #classes: AdmissionClass[] = []
@@ -77,7 +79,7 @@ export class Admission {
     this.#arrivals++
     this.#dispatcher.begin(startedMs)
     const calm = startedMs - this.#pressedMs > calmAfterMs && !this.#draining &&
-      admissionClass.taken * 2 < admissionClass.limiter.limit &&
+      admissionClass.inFlight * 2 < admissionClass.limiter.limit &&
       startedMs + admissionClass.latencyMs <= unit.deadlineAtMs
     if (calm && this.#dispatcher.mayRunNow(startedMs)) return this.#runNow(unit)
     return this.#decide(unit)
@@ -90,14 +92,15 @@ export class Admission {
     if (admissionStage === 1) return void admissionClass.waiting.remove(unit)
     if (admissionStage === 2) {
       this.#dispatcher.queue.remove(unit)
-      return this.#giveBack(admissionClass, this.#clock.now())
+      admissionClass.ready--
+      return
     }
     if (admissionStage !== 3) return
     const nowMs = this.#clock.now()
     admissionClass.inFlight--
     this.#costs.done(admissionClass)
     if (!admissionClass.stream) this.#teach(unit, outcome, nowMs)
-    this.#giveBack(admissionClass, nowMs)
+    if (admissionClass.waiting.length > 0) this.#callIn(admissionClass, nowMs)
   }
 
   /** Tells that a connection was accepted, so that a queue of them is drained before work goes on. */
@@ -131,7 +134,6 @@ export class Admission {
     unit.admissionStage = 3
     unit.admittedMs = unit.startedMs
     admissionClass.inFlight++
-    admissionClass.taken++
     admissionClass.ranAtOnce++
     this.#dispatcher.ran(admissionClass.cpuMs)
     return 'run'
@@ -146,7 +148,8 @@ export class Admission {
     const heavy = tenant !== undefined && this.#use.ask(tenant, admissionClass.costMs, nowMs)
     const { lagMs } = this.#dispatcher
     const waiting = { unit, lane, heavy, costMs: admissionClass.cpuMs, sinceMs: nowMs - lagMs / 2 }
-    admissionClass.saw(lane, nowMs)
+    admissionClass.lanes.saw(lane, nowMs)
+    this.#lanes.saw(lane, nowMs)
     if (this.#draining) return this.#refuse(waiting, 'draining', nowMs)
     if (this.#isHopeless(unit, nowMs - lagMs / 2)) return this.#refuse(waiting, 'deadline', nowMs)
     if (!admissionClass.hasRoom(lane, nowMs)) return this.#awaitRoom(waiting, nowMs)
@@ -173,14 +176,14 @@ export class Admission {
       queue,
       queue.costMs,
       boundMs,
-      standing.overloaded,
+      standing,
       waiting,
       'queue-full',
       nowMs
     )
     if (refusal !== undefined) return refusal
     waiting.unit.admissionStage = 2
-    waiting.unit.admissionClass.taken++
+    waiting.unit.admissionClass.ready++
     dispatcher.push(waiting, nowMs)
     return 'queued'
   }
@@ -200,17 +203,22 @@ export class Admission {
       queue,
       waitMs,
       boundMs,
-      standing.overloaded,
+      standing,
       waiting,
       'concurrency',
       nowMs
     )
     if (refusal !== undefined) return refusal
+    this.#keepWaiting(waiting)
+    return 'queued'
+  }
+
+  #keepWaiting (waiting: Waiting): void {
+    const { admissionClass } = waiting.unit
     waiting.unit.admissionStage = 1
-    queue.push(waiting)
+    admissionClass.waiting.push(waiting)
     if (this.#crowded.size === 0) this.#clock.after(sweepMs, this.#sweep)
     this.#crowded.add(admissionClass)
-    return 'queued'
   }
 
   /**
@@ -222,16 +230,17 @@ export class Admission {
     queue: LaneQueue,
     waitMs: number,
     boundMs: number,
-    newestFirst: boolean,
+    standing: StandingQueue,
     newcomer: Waiting,
     reason: RefusalReason,
     nowMs: number
   ): Refusal | undefined {
     const { lane, heavy } = newcomer
     if (queue.length < mostWaiting) {
-      if (waitMs <= boundMs * shareOf(lane) || queue.countUpTo(lane) < leastWaiting) return undefined
+      if (waitMs <= boundMs * this.#lanes.shareOf(lane, nowMs) || queue.countUpTo(lane) < leastWaiting) return undefined
     }
-    const spared = queue.spare(lane, heavy, newestFirst)
+    standing.overflowed(nowMs)
+    const spared = queue.spare(lane, heavy, standing.overloaded)
     if (spared === undefined) {
       const kept = waitMs <= boundMs && queue.length < mostWaiting
       return this.#refuse(newcomer, heavy ? 'tenant-share' : kept ? 'lane' : reason, nowMs)
@@ -248,6 +257,11 @@ export class Admission {
       this.#giveUp(waiting, 'deadline', nowMs)
       return false
     }
+    admissionClass.ready--
+    if (!admissionClass.hasRoom(waiting.lane, nowMs)) {
+      this.#keepWaiting(waiting)
+      return false
+    }
     unit.admissionStage = 3
     unit.admittedMs = nowMs
     admissionClass.inFlight++
@@ -261,10 +275,8 @@ export class Admission {
   /** Refuses a unit that waited. */
   #giveUp (waiting: Waiting, reason: RefusalReason, nowMs: number): void {
     const { unit } = waiting
-    const hadRoom = unit.admissionStage === 2
-    const refusal = this.#refuse(waiting, reason, nowMs)
-    if (hadRoom) unit.admissionClass.taken--
-    unit.refuse(refusal)
+    if (unit.admissionStage === 2) unit.admissionClass.ready--
+    unit.refuse(this.#refuse(waiting, reason, nowMs))
   }
 
   #refuse ({ unit, lane, heavy }: Waiting, reason: RefusalReason, nowMs: number): Refusal {
@@ -282,25 +294,22 @@ export class Admission {
     if (outcome !== 'answered') return admissionClass.limiter.failed(nowMs)
     const latencyMs = nowMs - admittedMs
     admissionClass.took(latencyMs, nowMs)
-    admissionClass.limiter.answered(latencyMs, nowMs, admissionClass.taken)
+    admissionClass.limiter.answered(latencyMs, nowMs, admissionClass.inFlight + 1)
   }
 
-  /** A unit leaves its room to those that wait for it. */
-  #giveBack (admissionClass: AdmissionClass, nowMs: number): void {
-    admissionClass.taken--
-    if (admissionClass.waiting.length > 0) this.#callIn(admissionClass, nowMs)
-  }
-
+  /** Room has become free: those that wait for it wait for their turn from now on. */
   #callIn (admissionClass: AdmissionClass, nowMs: number): void {
     const { waiting, standing } = admissionClass
-    while (waiting.length > 0 && admissionClass.hasRoom(waiting.nextLane, nowMs)) {
-      const next = waiting.take(standing.overloaded)
+    const { unitMs } = admissionClass
+    const inTimeMs = standing.inTimeMs(unitMs) / unitMs * admissionClass.cpuMs
+    while (waiting.length > 0 && admissionClass.hasRoom(waiting.nextLane, nowMs, admissionClass.ready)) {
+      const next = waiting.take(inTimeMs)
       if (next === undefined) break
       next.unit.admissionStage = 2
-      admissionClass.taken++
+      admissionClass.ready++
       this.#dispatcher.push(next, nowMs)
     }
-    standing.note(nowMs, waiting.length * admissionClass.unitMs, admissionClass.unitMs)
+    standing.note(nowMs, waiting.length * unitMs, unitMs)
   }
 
   /** Nothing may happen for long behind a route; those that wait for it are answered all the same. */

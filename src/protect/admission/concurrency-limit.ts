@@ -15,8 +15,9 @@ export class ConcurrencyLimit {
   #baseMs = Number.POSITIVE_INFINITY
   /** The best rate seen lately, per millisecond. */
   #bestRate = 0
-  /** Until latency first rises with the limit, it may double. */
+  /** While each doubling of the limit brings more throughput, and latency does not rise. */
   #starting = true
+  #gainless = 0
   #full = false
   readonly #window: Window = { sinceMs: Number.NaN, answered: 0, failed: 0, latencySumMs: 0, mostInFlight: 0 }
   #probe: Probe | undefined
@@ -67,7 +68,7 @@ export class ConcurrencyLimit {
     if (!(nowMs - sinceMs <= longestWindowMs)) return this.#open(nowMs) // the first one, or after a silence
     const windowMs = nowMs - sinceMs
     const base = this.#baseMs === Number.POSITIVE_INFINITY ? 0 : this.#baseMs
-    if (windowMs < Math.max(shortestWindowMs, 2 * base)) return
+    if (windowMs < Math.max(shortestWindowMs, (this.#starting ? 1.2 : 2) * base)) return
     if (answered + failed < leastSamples && windowMs < 1_000) return
     this.#learn(answered / windowMs, answered === 0 ? Number.NaN : latencySumMs / answered, nowMs)
     this.#open(nowMs)
@@ -87,20 +88,24 @@ export class ConcurrencyLimit {
     if (this.#probe !== undefined) return this.#probed(this.#probe, latencyMs, nowMs)
     if (!this.#full) return this.#learnUnloaded(rate, latencyMs)
 
+    const gained = rate > 1.2 * this.#bestRate
     this.#bestRate = Math.max(rate, this.#bestRate * 0.95)
     if (Number.isNaN(latencyMs)) {
       this.#limit = Math.max(leastLimit, this.#limit / 2)
       return
     }
     this.#baseMs = Math.min(this.#baseMs, latencyMs)
-    if (this.#starting && latencyMs < 1.5 * this.#baseMs) {
-      this.#limit = Math.min(mostLimit, this.#limit * 2)
+    // A window still holds units from before the last doubling, so one that gains nothing proves nothing.
+    this.#gainless = gained ? 0 : this.#gainless + 1
+    if (this.#starting && this.#gainless < 2 && latencyMs < 1.5 * this.#baseMs) {
+      if (gained) this.#limit = Math.min(mostLimit, this.#limit * 2)
       return
     }
+    if (this.#starting) this.#nextProbeMs = nowMs // what was learnt at the start was learnt in a crowd
     this.#starting = false
     const carried = this.#bestRate * this.#baseMs
     const next = 1.25 * carried + 3 * Math.log10(1 + carried) + 1
-    this.#limit = clampLimit(this.#limit + (next - this.#limit) / 2)
+    this.#limit = clampLimit(latencyMs < 1.1 * this.#baseMs ? next : (this.#limit + next) / 2)
     this.#startProbeWhenDue(latencyMs, nowMs)
   }
 

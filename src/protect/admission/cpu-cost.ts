@@ -10,7 +10,8 @@ export interface Costed {
 
 /**
  * Learns what a unit of each class costs the event loop, from nothing but how busy the loop was while known
- * numbers of each were done: normalised least mean squares. So it sees what runs after an `await` and what the
+ * numbers of each were done: normalised least mean squares, in shares of each cost, so that what is dear learns
+ * more from an error than what is cheap, and no cost falls below 0. So it sees what runs after an `await` and what the
  * framework does around a handler, which no stopwatch around the handler would.
  *
  * @see Widrow and Hoff, "Adaptive switching circuits", 1960; Haykin, "Adaptive Filter Theory", chapter 6
@@ -36,19 +37,18 @@ export class CpuCosts {
     let squares = 0
     let lessons = Number.POSITIVE_INFINITY
     for (const work of this.#touched) {
-      predictedMs += work.cpuMs * work.doneInWindow
-      squares += work.doneInWindow ** 2
+      const ms = work.cpuMs * work.doneInWindow
+      predictedMs += ms
+      squares += ms ** 2
       lessons = Math.min(lessons, work.lessons)
     }
-    if (squares > 0) {
+    const rate = lessons > 1 ? 0.2 : 0.8
+    for (const work of this.#touched) {
+      const share = work.cpuMs * work.doneInWindow * (busyMs - predictedMs) / squares
       // A pause of the whole process says nothing of what units cost: one window moves no cost very far.
-      const boundedMs = lessons > 5 ? Math.min(busyMs, 4 * predictedMs) : busyMs
-      const rate = lessons > 1 ? 0.2 : 0.8
-      for (const work of this.#touched) {
-        const step = rate * (boundedMs - predictedMs) * work.doneInWindow / squares
-        work.cpuMs = Math.max(leastMs, work.cpuMs + step)
-        work.lessons++
-      }
+      const factor = 1 + rate * share
+      work.cpuMs = Math.max(leastMs, work.cpuMs * (lessons > 5 ? Math.min(1.5, Math.max(0.67, factor)) : factor))
+      work.lessons++
     }
     this.forget()
   }

@@ -151,7 +151,7 @@ export class Dispatcher {
   #runOne (nowMs: number): void {
     const { queue, standing } = this
     for (;;) {
-      const next = queue.take(standing.overloaded)
+      const next = queue.take(standing.inTimeMs(this.unitMs) / this.stretch)
       if (next === undefined || !this.#options.start(next, nowMs)) {
         if (queue.length === 0) return
         continue

@@ -19,6 +19,7 @@ export interface Waiting {
  */
 export class LaneQueue {
   readonly #ranks: Waiting[][] = Array.from({ length: laneCount * 2 }, () => [])
+  readonly #rankCosts: number[] = Array.from({ length: laneCount * 2 }, () => 0)
   #length = 0
   #costMs = 0
 
@@ -42,10 +43,18 @@ export class LaneQueue {
     this.#added(waiting, 1)
   }
 
-  /** Takes out the next to be run. */
-  take (newestFirst: boolean): Waiting | undefined {
-    for (const rank of this.#ranks) {
-      if (rank.length > 0) return this.#taken(newestFirst ? rank.pop() : rank.shift())
+  /**
+   * Takes out the next to be run: the oldest of the first rank, or the newest once that rank, with those before
+   * it, costs more than can be done in time; for then the oldest are those that would be given up.
+   *
+   * @param inTimeMs how much can be done in time, as the sum of costs
+   */
+  take (inTimeMs: number): Waiting | undefined {
+    let costMs = 0
+    for (let at = 0; at < this.#ranks.length; at++) {
+      const rank = this.#ranks[at]!
+      costMs += this.#rankCosts[at]!
+      if (rank.length > 0) return this.#taken(costMs > inTimeMs ? rank.pop() : rank.shift())
     }
     return undefined
   }
@@ -95,10 +104,12 @@ export class LaneQueue {
     return waiting
   }
 
-  #added ({ costMs }: Waiting, sign: 1 | -1): void {
+  #added (waiting: Waiting, sign: 1 | -1): void {
+    const at = rankOf(waiting)
     this.#length += sign
-    // An empty queue costs exactly nothing, whatever fractions were added up on the way.
-    this.#costMs = this.#length === 0 ? 0 : this.#costMs + sign * costMs
+    // What is empty costs exactly nothing, whatever fractions were added up on the way.
+    this.#costMs = this.#length === 0 ? 0 : this.#costMs + sign * waiting.costMs
+    this.#rankCosts[at] = this.#ranks[at]!.length === 0 ? 0 : this.#rankCosts[at]! + sign * waiting.costMs
   }
 }
 

@@ -14,7 +14,22 @@ export function laneOf (criticality: Criticality): number {
   return criticalities.indexOf(criticality)
 }
 
-/** Above 0, up to 1. */
-export function shareOf (lane: number): number {
-  return shares[lane] ?? 1
+/** Remembers which lanes have been about, so that room is kept for those only. */
+export class LanesSeen {
+  readonly #seenMs: number[] = Array.from({ length: laneCount }, () => Number.NEGATIVE_INFINITY)
+
+  saw (lane: number, nowMs: number): void {
+    this.#seenMs[lane] = nowMs
+  }
+
+  /** The part of a room that units of `lane` may fill now; above 0, up to 1. */
+  shareOf (lane: number, nowMs: number): number {
+    for (let above = 0; above < lane; above++) {
+      if (nowMs - this.#seenMs[above]! < rememberMs) return shares[lane] ?? 1
+    }
+    return 1
+  }
 }
+
+/** Room is kept for a lane until it has not been seen for so long. */
+const rememberMs = 1_000

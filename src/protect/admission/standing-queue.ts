@@ -9,6 +9,7 @@
  */
 export class StandingQueue {
   #calmMs = Number.NEGATIVE_INFINITY
+  #overflowedMs = Number.NEGATIVE_INFINITY
   #overloaded = false
 
   /** As of the last {@link note}. */
@@ -22,21 +23,33 @@ export class StandingQueue {
    */
   note (nowMs: number, waitMs: number, unitMs: number): void {
     if (waitMs <= Math.max(calmWaitMs, unitMs / 2)) this.#calmMs = nowMs
-    this.#overloaded = nowMs - this.#calmMs > Math.max(intervalMs, 5 * unitMs)
+    const longMs = Math.max(intervalMs, 5 * unitMs)
+    const stands = nowMs - this.#calmMs > longMs
+    this.#overloaded = stands || (this.#overloaded && nowMs - this.#overflowedMs < longMs)
+  }
+
+  /** A unit found no place: what drains for a moment only because units are turned away still stands. */
+  overflowed (nowMs: number): void {
+    this.#overflowedMs = nowMs
   }
 
   /** How long a unit may be expected to wait and still be let in. */
   boundMs (unitMs: number): number {
-    return this.#overloaded ? Math.max(standingWaitMs, 2 * unitMs) : Math.max(burstWaitMs, 3 * unitMs)
+    return this.#overloaded ? Math.max(standingWaitMs, 2 * unitMs) : Math.max(burstWaitMs, 4 * unitMs)
+  }
+
+  /** How long a wait may be while the oldest still go first. */
+  inTimeMs (unitMs: number): number {
+    return this.#overloaded ? this.boundMs(unitMs) / 2 : Number.POSITIVE_INFINITY
   }
 
   /** After which age a unit that waits is given up. */
   patienceMs (unitMs: number): number {
-    return this.boundMs(unitMs) * (this.#overloaded ? 2 : 1.5)
+    return this.boundMs(unitMs) * (this.#overloaded ? 2 : 1.2)
   }
 }
 
 const intervalMs = 100
 const calmWaitMs = 5
-const standingWaitMs = 20
-const burstWaitMs = 60
+const standingWaitMs = 25
+const burstWaitMs = 70

@@ -1,0 +1,305 @@
+import { type Clock, type Criticality, manualClock, seededRandom } from '../../kernel/index.ts'
+import { MetricsRegistry } from '../../telemetry/index.ts'
+import type { AdmissionClass } from './admission-class.ts'
+import { Admission } from './admission.ts'
+import type { Refusal } from './refusal.ts'
+import type { AdmissionUnit, UnitStage } from './unit.ts'
+
+/** A handler: some CPU, then perhaps a wait for something that carries so many at once, then some CPU. */
+export interface SimulatedRoute {
+  readonly name: string
+  readonly cpuMs: number
+  readonly waitMs?: number
+  readonly pool?: SimulatedPool
+  readonly cpuAfterMs?: number
+}
+
+/** What stands behind a route. `slowness` multiplies what it takes. */
+export interface SimulatedPool {
+  readonly places: number
+  slowness: number
+}
+
+export interface SimulatedLoad {
+  readonly route: SimulatedRoute
+  readonly perSecond: number
+  readonly fromMs?: number
+  readonly untilMs?: number
+  /** Times between arrivals. @default 'poisson' */
+  readonly arrivals?: 'poisson' | 'constant'
+  readonly criticality?: Criticality
+  readonly tenant?: string
+  readonly deadlineMs?: number
+  /** Called for each refused or abandoned request; what it returns, in milliseconds, is when it is sent again. */
+  readonly retryAfterMs?: (seconds: number | undefined) => number | undefined
+}
+
+export interface Outcome {
+  readonly load: SimulatedLoad
+  readonly atMs: number
+  readonly tookMs: number
+  readonly status: 200 | 503 | 'left'
+  readonly refusal: Refusal | undefined
+}
+
+export interface Simulation {
+  readonly outcomes: readonly Outcome[]
+  readonly admission: Admission
+  readonly registry: MetricsRegistry
+  readonly classes: ReadonlyMap<string, AdmissionClass>
+}
+
+export interface SimulationOptions {
+  readonly forMs: number
+  readonly seed?: number
+  /** What reading a request and answering it at once costs, and what a run costs beside its handler. */
+  readonly refusalMs?: number
+  readonly overheadMs?: number
+  /** The process does nothing from `atMs` on, for `forMs`: a garbage collection, say. */
+  readonly pauses?: readonly { readonly atMs: number; readonly forMs: number }[]
+  /** Things that happen behind the routes. */
+  readonly at?: readonly { readonly atMs: number; readonly run: () => void }[]
+  /** `false` runs everything at once, as a server without admission does. @default true */
+  readonly protect?: boolean
+}
+
+interface Event {
+  readonly atMs: number
+  readonly order: number
+  readonly run: () => void
+}
+
+/** A client waits for so long, then it leaves. */
+export const patienceMs = 1_000
+
+/**
+ * An event loop in simulated time: turns that first read whatever has arrived and then come to their end, a
+ * processor that one thing has at a time, clients that send by schedule and leave when they have waited enough.
+ * The same seed gives the same run.
+ */
+export function simulate (loads: readonly SimulatedLoad[], options: SimulationOptions): Simulation {
+  const { forMs, seed = 1, refusalMs = 0.015, overheadMs = 0.03, protect = true } = options
+  const random = seededRandom(seed)
+  const outcomes: Outcome[] = []
+  const events = new EventHeap()
+  let nowMs = 0
+  let idleMs = 0
+  let turnEnd: (() => void)[] = []
+  const clock: Clock = {
+    ...manualClock(),
+    now: () => nowMs,
+    after (ms, run) {
+      events.add(nowMs + ms, run)
+      return () => {}
+    },
+  }
+  const registry = new MetricsRegistry({ clock, random })
+  const admission = new Admission({
+    registry,
+    clock,
+    random,
+    turn: { atEnd: (run) => turnEnd.push(run), idleMs: () => idleMs },
+  })
+  const classes = new Map<string, AdmissionClass>()
+  const pools = new Map<SimulatedPool, PoolState>()
+
+  for (const load of loads) {
+    const { name } = load.route
+    if (!classes.has(name)) classes.set(name, admission.route({ name }))
+    scheduleNext(load, load.fromMs ?? 0)
+  }
+  for (const { atMs, run } of options.at ?? []) events.add(atMs, run)
+  for (const pause of options.pauses ?? []) events.add(pause.atMs, () => (nowMs += pause.forMs))
+
+  while (nowMs < forMs + patienceMs + 100) {
+    const next = events.firstMs()
+    if (turnEnd.length === 0 && next > nowMs) {
+      if (next === Number.POSITIVE_INFINITY) break
+      idleMs += next - nowMs
+      nowMs = next
+    }
+    // What is due when the turn begins is all that it reads.
+    const readMs = nowMs
+    while (events.firstMs() <= readMs) events.runFirst()
+    const steps = turnEnd
+    turnEnd = []
+    for (const step of steps) step()
+  }
+  return { outcomes, admission, registry, classes }
+
+  function scheduleNext (load: SimulatedLoad, afterMs: number): void {
+    const gapMs = 1_000 / load.perSecond
+    const atMs = afterMs + (load.arrivals === 'constant' ? gapMs : -Math.log(1 - random()) * gapMs)
+    if (atMs > Math.min(forMs, load.untilMs ?? forMs)) return
+    events.add(atMs, () => {
+      scheduleNext(load, atMs)
+      arrive(load, atMs)
+    })
+  }
+
+  function arrive (load: SimulatedLoad, atMs: number): void {
+    const admissionClass = classes.get(load.route.name)
+    if (admissionClass === undefined) throw new Error('unreachable')
+    let over = false
+    const unit = new SimulatedUnit(load, admissionClass, nowMs, {
+      run: () => perform(load.route, () => end(200)),
+      refuse: (refusal) => end(503, refusal),
+    })
+    events.add(atMs + patienceMs, () => {
+      if (over) return
+      end('left')
+    })
+    if (!protect) return perform(load.route, () => end(200))
+    const verdict = admission.arrive(unit)
+    if (verdict === 'run') unit.run()
+    else if (verdict !== 'queued') end(503, verdict)
+
+    function end (status: Outcome['status'], refusal?: Refusal): void {
+      if (status === 503) nowMs += refusalMs
+      if (protect && status !== 503) admission.finished(unit, status === 200 ? 'answered' : 'gone')
+      if (over) return
+      over = true
+      outcomes.push({ load, atMs, tookMs: nowMs - atMs, status, refusal })
+      if (status === 200) return
+      const againMs = load.retryAfterMs?.(refusal?.retryAfterSeconds)
+      if (againMs !== undefined && nowMs + againMs < forMs) {
+        const sentMs = nowMs + againMs
+        events.add(sentMs, () => arrive(load, sentMs))
+      }
+    }
+  }
+
+  function perform ({ cpuMs, waitMs, pool, cpuAfterMs = 0 }: SimulatedRoute, done: () => void): void {
+    nowMs += cpuMs + overheadMs
+    if (waitMs === undefined) return done()
+    const finish = (): void => {
+      nowMs += cpuAfterMs
+      done()
+    }
+    if (pool === undefined) return events.add(nowMs + waitMs, finish)
+    let state = pools.get(pool)
+    if (state === undefined) pools.set(pool, state = { busy: 0, waiting: [] })
+    usePool(pool, state, waitMs, finish)
+  }
+
+  function usePool (pool: SimulatedPool, state: PoolState, waitMs: number, finish: () => void): void {
+    if (state.busy >= pool.places) return void state.waiting.push(() => usePool(pool, state, waitMs, finish))
+    state.busy++
+    events.add(nowMs + waitMs * pool.slowness, () => {
+      state.busy--
+      state.waiting.shift()?.()
+      finish()
+    })
+  }
+}
+
+interface PoolState {
+  busy: number
+  readonly waiting: (() => void)[]
+}
+
+class SimulatedUnit implements AdmissionUnit {
+  readonly admissionClass: AdmissionClass
+  readonly criticality: Criticality
+  readonly tenant: string | undefined
+  readonly startedMs: number
+  readonly deadlineAtMs: number
+  admissionStage: UnitStage = 0
+  admittedMs = 0
+  readonly run: () => void
+  readonly refuse: (refusal: Refusal) => void
+
+  constructor (
+    load: SimulatedLoad,
+    admissionClass: AdmissionClass,
+    nowMs: number,
+    { run, refuse }: Pick<AdmissionUnit, 'run' | 'refuse'>
+  ) {
+    this.admissionClass = admissionClass
+    this.criticality = load.criticality ?? 'normal'
+    this.tenant = load.tenant
+    this.startedMs = nowMs
+    this.deadlineAtMs = nowMs + (load.deadlineMs ?? Number.POSITIVE_INFINITY)
+    this.run = run
+    this.refuse = refuse
+  }
+}
+
+/** Events by time; of two at one time, the one added first. */
+class EventHeap {
+  readonly #heap: Event[] = []
+  #order = 0
+
+  firstMs (): number {
+    return this.#heap[0]?.atMs ?? Number.POSITIVE_INFINITY
+  }
+
+  add (atMs: number, run: () => void): void {
+    const event = { atMs, order: this.#order++, run }
+    const heap = this.#heap
+    heap.push(event)
+    for (let at = heap.length - 1; at > 0;) {
+      const above = (at - 1) >> 1
+      if (!before(event, heap[above]!)) break
+      heap[at] = heap[above]!
+      heap[above] = event
+      at = above
+    }
+  }
+
+  runFirst (): void {
+    this.#takeFirst().run()
+  }
+
+  #takeFirst (): Event {
+    const heap = this.#heap
+    const first = heap[0]!
+    const last = heap.pop()!
+    if (heap.length === 0) return first
+    heap[0] = last
+    for (let at = 0;;) {
+      let least = at
+      for (const below of [2 * at + 1, 2 * at + 2]) {
+        if (below < heap.length && before(heap[below]!, heap[least]!)) least = below
+      }
+      if (least === at) return first
+      heap[at] = heap[least]!
+      heap[least] = last
+      at = least
+    }
+  }
+}
+
+function before (one: Event, other: Event): boolean {
+  return one.atMs === other.atMs ? one.order < other.order : one.atMs < other.atMs
+}
+
+/** What became of the requests that `of` picks. */
+export function tally (outcomes: readonly Outcome[], of: (outcome: Outcome) => boolean = () => true): {
+  readonly sent: number
+  readonly good: number
+  readonly refused: number
+  readonly left: number
+  readonly successShare: number
+  readonly admittedP99Ms: number
+  readonly refusedP99Ms: number
+} {
+  const picked = outcomes.filter(of)
+  const ok = picked.filter(({ status }) => status === 200)
+  const refused = picked.filter(({ status }) => status === 503)
+  const good = ok.filter(({ tookMs }) => tookMs <= 250).length
+  return {
+    sent: picked.length,
+    good,
+    refused: refused.length,
+    left: picked.filter(({ status }) => status === 'left').length,
+    successShare: good / Math.max(1, picked.length),
+    admittedP99Ms: quantile(ok, 0.99),
+    refusedP99Ms: quantile(refused, 0.99),
+  }
+}
+
+function quantile (outcomes: readonly Outcome[], share: number): number {
+  const took = outcomes.map(({ tookMs }) => tookMs).toSorted((one, other) => one - other)
+  return took[Math.min(took.length - 1, Math.floor(took.length * share))] ?? 0
+}
