@@ -1,9 +1,9 @@
 // A closed loop over keep-alive connections; prints one line of JSON. Argument: the options as JSON.
 import net from 'node:net'
+import { ResponseReader } from '../../src/plan/load/index.ts'
 import { quantile } from '../harness/index.ts'
 import type { LoadOptions, LoadResult } from './closed-loop.ts'
 import { preparedRequests, traceparents } from './request-ring.ts'
-import { ResponseReader } from './response-reader.ts'
 
 const options = JSON.parse(process.argv[2] ?? '{}') as LoadOptions
 const { host, port, path, connections, seconds } = options

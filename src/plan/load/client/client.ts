@@ -29,7 +29,8 @@ export class Client implements ConnectionOwner {
   readonly #waiting: Set<Exchange>[]
   /** Those that are opened ahead, and who waits for them. */
   readonly #opening = new Map<Connection, (stands: boolean) => void>()
-  readonly #patience = new Map<number, PatienceLine>()
+  /** One for each patience that requests have; few. */
+  readonly #patience: PatienceLine[] = []
   readonly #fresh: boolean
   #inFlight = 0
   #sources = 0
@@ -61,7 +62,7 @@ export class Client implements ConnectionOwner {
   /** When the next exchange runs out of patience; `Infinity` for none. */
   get nextExpiryMs (): number {
     let next = Infinity
-    for (const line of this.#patience.values()) next = Math.min(next, line.nextMs)
+    for (const line of this.#patience) if (line.nextMs < next) next = line.nextMs
     return next
   }
 
@@ -83,7 +84,7 @@ export class Client implements ConnectionOwner {
 
   /** Gives up on every exchange whose patience has ended. */
   expire (nowMs: number): void {
-    for (const line of this.#patience.values()) {
+    for (const line of this.#patience) {
       for (let late = line.expired(nowMs); late !== undefined; late = line.expired(nowMs)) {
         const wasWaiting = late.waiting
         late.connection?.leave(this.#options.giveUp === 'reset')
@@ -237,8 +238,8 @@ export class Client implements ConnectionOwner {
   }
 
   #lineOf ({ request: { patienceMs } }: Exchange): PatienceLine {
-    let line = this.#patience.get(patienceMs)
-    if (line === undefined) this.#patience.set(patienceMs, line = new PatienceLine(patienceMs))
+    let line = this.#patience.find((each) => each.patienceMs === patienceMs)
+    if (line === undefined) this.#patience.push(line = new PatienceLine(patienceMs))
     return line
   }
 }

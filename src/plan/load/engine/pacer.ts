@@ -10,7 +10,8 @@ const timerSlackMs = 2
 export class Pacer {
   readonly #clock: Clock
   readonly #precise: boolean
-  readonly #turn: () => void
+  /** Made once: a loop that turns without a wait makes no garbage but the immediates. */
+  readonly #run: () => void
   #cancel: Cancel | undefined
   #immediate: NodeJS.Immediate | undefined
   #wakeMs = Infinity
@@ -19,7 +20,10 @@ export class Pacer {
   constructor (clock: Clock, precise: boolean, turn: () => void) {
     this.#clock = clock
     this.#precise = precise
-    this.#turn = turn
+    this.#run = () => {
+      this.#clear()
+      turn()
+    }
   }
 
   /** Whether the loop turns without a wait. */
@@ -39,22 +43,17 @@ export class Pacer {
     this.#wakeMs = atMs
     const waitMs = atMs - nowMs
     if (waitMs <= 0 || (this.#precise && waitMs < timerSlackMs)) {
-      this.#immediate = setImmediate(() => this.#run())
+      this.#immediate = setImmediate(this.#run)
       return
     }
     const timerMs = this.#precise ? waitMs - timerSlackMs : waitMs
     // Longer than a timer can be: it wakes in between, finds nothing, and asks again.
-    this.#cancel = this.#clock.after(Math.min(2 ** 30, Math.max(1, Math.round(timerMs))), () => this.#run())
+    this.#cancel = this.#clock.after(Math.min(2 ** 30, Math.max(1, Math.round(timerMs))), this.#run)
   }
 
   stop (): void {
     this.#stopped = true
     this.#clear()
-  }
-
-  #run (): void {
-    this.#clear()
-    this.#turn()
   }
 
   #clear (): void {
