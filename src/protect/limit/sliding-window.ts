@@ -17,8 +17,8 @@ export interface SlidingWindow {
   readonly requests: number
 }
 
-/** A part of a unit that sums of doubles may be off by. */
-const slackUnits = 2 ** -20
+/** One microsecond, for the rounding of sums of times: a client may come that much early. */
+const slackMs = 2 ** -10
 
 export function windowIndex ({ windowMs }: SlidingWindow, nowMs: number): number {
   return Math.floor(nowMs / windowMs)
@@ -26,7 +26,7 @@ export function windowIndex ({ windowMs }: SlidingWindow, nowMs: number): number
 
 /** The share of the current window that has passed, in [0, 1]. */
 function shareAt ({ windowMs }: SlidingWindow, index: number, nowMs: number): number {
-  return Math.min(1, Math.max(0, (nowMs - index * windowMs) / windowMs))
+  return Math.min(1, Math.max(0, (nowMs + slackMs - index * windowMs) / windowMs))
 }
 
 /** Units that the sliding window holds now, as estimated. */
@@ -50,13 +50,13 @@ export function slidingWaitMs (
   nowMs: number
 ): number {
   const { requests, windowMs } = window
-  const room = requests - cost + slackUnits
+  const room = requests - cost
   const share = shareAt(window, index, nowMs)
   if (current + previous * (1 - share) <= room) return 0
   // In this window the previous one fades; in the next, this one does.
   const fitsAt = current <= room ?
-    index + 1 - (requests - cost - current) / previous :
-    index + 2 - Math.max(0, requests - cost) / current
+    index + 1 - (room - current) / previous :
+    index + 2 - room / current
   return Math.max(0, fitsAt * windowMs - nowMs)
 }
 
@@ -74,5 +74,5 @@ export function slidingResetMs (
 
 /** Whole units that fit now. */
 export function slidingRemaining ({ requests }: SlidingWindow, estimate: number): number {
-  return Math.max(0, Math.floor(requests - estimate + slackUnits))
+  return Math.max(0, Math.floor(requests - estimate))
 }
