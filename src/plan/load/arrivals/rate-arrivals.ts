@@ -53,6 +53,7 @@ export class RateArrivals {
 
 /** When a segment's expected number of arrivals reaches `count`, in milliseconds from its start. */
 function timeOf (count: number, { durationMs, fromPerSecond, toPerSecond }: Segment): number {
+  if (count === 0) return 0
   const from = fromPerSecond / 1000
   const slope = (toPerSecond - fromPerSecond) / 1000 / durationMs
   // The root of slope/2 t^2 + from t = count, in the form that holds for a slope of 0 too.
