@@ -11,10 +11,14 @@ import { answerProbe, healthProbes } from './response.ts'
 export function healthRoutes (source: HealthSource): (app: FastifyInstance) => Promise<void> {
   return async function health (app) {
     for (const probe of healthProbes) {
-      app.get(probe, { schema: { hide: true }, logLevel: 'warn' }, async (_request, reply) => {
-        const { statusCode, headers, body } = await answerProbe(source, probe)
-        return reply.code(statusCode).headers(headers).send(body)
-      })
+      app.get(
+        probe,
+        { schema: { hide: true }, logLevel: 'warn', config: { exempt: true } },
+        async (_request, reply) => {
+          const { statusCode, headers, body } = await answerProbe(source, probe)
+          return reply.code(statusCode).headers(headers).send(body)
+        }
+      )
     }
   }
 }

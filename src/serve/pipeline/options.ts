@@ -9,6 +9,7 @@ import {
   systemRandom,
 } from '../../kernel/index.ts'
 import { Admission } from '../../protect/admission/index.ts'
+import { Limiter, type LimiterOptions, type LimitRule, type RouteRules } from '../../protect/limit/index.ts'
 import { type AccessLog, type Logger, MetricsRegistry, Tracer } from '../../telemetry/index.ts'
 import { Edge } from './edge.ts'
 import type { ContextSource, WhoseOf } from './request-context.ts'
@@ -32,6 +33,11 @@ export interface PipelineOptions {
    * `false` for none. @default one with nothing to set
    */
   readonly admission?: Admission | false
+  /** Where and how limits are counted, and those of routes that name none; see docs/limits.md. */
+  readonly limits?: Omit<LimiterOptions, 'registry' | 'plans' | 'clock' | 'random'> & {
+    /** For routes that say nothing of limits, each counted for itself. @default none */
+    readonly rules?: RouteRules
+  }
   readonly deadline?: {
     /** For routes that name none. @default no limit */
     readonly default?: Duration
@@ -67,6 +73,8 @@ export interface PipelineOptions {
 export interface CallerPlan {
   /** Requests of these callers are at most so critical. @default as the route says */
   readonly criticality?: Criticality
+  /** Limits of routes that say `limit: 'plan'`, counted by tenant over all of them. @default none */
+  readonly limits?: LimitRule | readonly LimitRule[]
 }
 
 /** Options with their defaults in place. */
@@ -76,6 +84,11 @@ export interface ResolvedPipelineOptions {
   readonly logger: Logger | undefined
   readonly accessLog: AccessLog | undefined
   readonly admission: Admission | undefined
+  /** Made when the first route asks for it: its table takes memory. */
+  readonly limiter: () => Limiter
+  /** Closes the limiter, if it was made. */
+  readonly closeLimiter: () => Promise<void>
+  readonly defaultRules: RouteRules | undefined
   readonly defaultDeadlineMs: number
   readonly source: ContextSource
   readonly metricsPath: string | undefined
@@ -100,7 +113,16 @@ export function resolvePipelineOptions (options: PipelineOptions): ResolvedPipel
     ceilings: ceilingsOf(plans),
     maxDeadlineMs,
   }
+  const { rules: defaultRules, ...limits } = options.limits ?? {}
+  const planLimits = Object.entries(plans).flatMap(([name, plan]) =>
+    plan.limits === undefined ? [] : [[name, plan.limits] as const]
+  )
+  let made: Limiter | undefined
   return {
+    limiter: () =>
+      made ??= new Limiter({ ...limits, plans: Object.fromEntries(planLimits), registry, clock, random }),
+    closeLimiter: async () => made?.close(),
+    defaultRules,
     registry,
     tracer,
     logger,
@@ -135,8 +157,13 @@ export interface RouteSettings {
    * trusted caller can shorten it, with `plimsoll-timeout-ms` and others. @default the option `deadline.default`
    */
   readonly deadline?: Duration | 'none'
+  /**
+   * Rules of how much may be asked, one or several; `'plan'` for those of the caller's plan, `false` for none.
+   * All are decided in one step. @default the option `limits.rules`
+   */
+  readonly limit?: RouteRules | false
   /** Its answers live long (SSE, a download): no default deadline, and no share of the room in flight. @default false */
   readonly stream?: boolean
-  /** Never refused for load, as a health check must not be. @default false */
+  /** Refused neither for load nor by default limits, as a health check must not be. @default false */
   readonly exempt?: boolean
 }

@@ -4,13 +4,13 @@ import { Readable } from 'node:stream'
 import { type Context, Problem } from '../../kernel/index.ts'
 import { metricsFormat, type MetricsRegistry, renderMetrics } from '../../telemetry/index.ts'
 import { type PipelineOptions, resolvePipelineOptions, type RouteSettings } from './options.ts'
-import { compileRoute, planUnmatched } from './plan-route.ts'
 import { requestProblems } from './problem-kinds.ts'
 import { problemOf } from './problem-of.ts'
 import { Recorder } from './recorder.ts'
 import { requestIds } from './request-id.ts'
 import { RequestPath } from './request-path.ts'
 import { RequestUnit } from './request-unit.ts'
+import { RouteCompiler } from './route-compiler.ts'
 import type { planOf, RoutePlan } from './route-plan.ts'
 import { sendProblem } from './send-problem.ts'
 
@@ -37,27 +37,28 @@ declare module 'fastify' {
  * Register it before your routes; routes declared earlier are served as before, without it.
  */
 async function pipeline (app: FastifyInstance, options: PipelineOptions): Promise<void> {
-  const { registry, tracer, logger, accessLog, admission, defaultDeadlineMs, source, metricsPath } =
+  const { registry, tracer, logger, accessLog, admission, source, metricsPath, closeLimiter, ...forRoutes } =
     resolvePipelineOptions(options)
   const { clock, random } = source
   const recorder = new Recorder({ registry, accessLog, clock, random })
-  const planParts = { durations: recorder.durations, admission, defaultDeadlineMs }
+  const compiler = new RouteCompiler({ ...forRoutes, durations: recorder.durations, admission })
   const path = new RequestPath({
     source,
     recorder,
     tracer,
     logger,
     admission,
-    unmatched: planUnmatched(planParts),
+    unmatched: compiler.unmatched(),
   })
 
   app.decorate('metrics', registry)
   // A reference type needs a getter here; each request gets its own in `arrive`.
   app.decorateRequest('context', null as unknown as Context)
   app.setGenReqId(requestIds(random))
-  app.addHook('onRoute', (route) => compileRoute(route, planParts))
+  app.addHook('onRoute', (route) => compiler.compile(route))
   app.addHook('onRequest', (request, reply, done) => path.arrive(request, reply, done))
-  if (admission !== undefined) app.server.on('connection', () => admission.connected())
+  app.addHook('onClose', closeLimiter)
+  if (options.admission === undefined) app.server.on('connection', () => admission?.connected())
 
   app.setErrorHandler(function answerProblem (error: FastifyError, request, reply) {
     const problem = problemOf(error)

@@ -1,4 +1,6 @@
 import { type ExplainedProblemKind, explainProblems, type ProblemKinds } from '../../kernel/index.ts'
+import { admissionProblems } from '../../protect/admission/index.ts'
+import { limitProblems } from '../../protect/limit/index.ts'
 
 export type RequestProblemCode =
   | 'VALIDATION_FAILED'
@@ -87,7 +89,12 @@ export const computeProblems: ProblemKinds<'COMPUTE_QUEUE_FULL'> = explainProble
 })
 
 /** Every kind that the request path knows by its code. */
-const known: Readonly<Record<string, ExplainedProblemKind>> = { ...requestProblems, ...computeProblems }
+const known: Readonly<Record<string, ExplainedProblemKind>> = {
+  ...requestProblems,
+  ...computeProblems,
+  ...admissionProblems,
+  ...limitProblems,
+}
 
 /** The kind of a code that was thrown, if it is one of ours. */
 export function problemKindOf (code: unknown): ExplainedProblemKind | undefined {

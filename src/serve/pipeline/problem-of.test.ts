@@ -20,6 +20,12 @@ test('an error with a code of ours keeps code and status; its message goes out o
   assert.deepEqual([large.code, large.statusCode, large.detail], ['BODY_TOO_LARGE', 413, 'too large'])
 })
 
+test('an error may bring its kind with it', () => {
+  const kind = { code: 'DATABASE_BUSY', status: 503, title: 'All database connections are in use' }
+  const problem = problemOf(Object.assign(new Error('pool of db.internal'), { problemKind: kind }))
+  assert.deepEqual([problem.code, problem.statusCode, problem.detail], ['DATABASE_BUSY', 503, undefined])
+})
+
 test("an error with a client's status keeps status and message", () => {
   const problem = problemOf(Object.assign(new Error('come back later'), { statusCode: 425 }))
   assert.deepEqual([problem.code, problem.statusCode, problem.detail], ['TOO_EARLY', 425, 'come back later'])

@@ -9,6 +9,7 @@ interface KnownError {
   readonly message?: unknown
   readonly validation?: readonly ValidationIssue[]
   readonly validationContext?: string
+  readonly problemKind?: ProblemKind
 }
 
 interface ValidationIssue {
@@ -34,12 +35,13 @@ const codeOfFastify: Readonly<Record<string, RequestProblemCode>> = {
 /**
  * The problem that a client is told when `error` was thrown.
  *
- * An error's own message goes out only when the client caused it (4xx): whatever the service did wrong is
- * `INTERNAL_ERROR` and says no more, because a message can hold a query, a host or a password.
+ * An error may bring its kind with it, as `problemKind`. Its own message goes out only when the client caused
+ * it (4xx): whatever the service did wrong is `INTERNAL_ERROR` and says no more, because a message can hold a
+ * query, a host or a password.
  */
 export function problemOf (error: unknown): Problem {
   if (error instanceof Problem) return error
-  const { code, statusCode, message, validation, validationContext }: KnownError =
+  const { code, statusCode, message, validation, validationContext, problemKind }: KnownError =
     typeof error === 'object' && error !== null ? error : {}
   if (validation !== undefined) {
     const place = validationContext ?? 'body'
@@ -51,7 +53,7 @@ export function problemOf (error: unknown): Problem {
     const detail = issues.map(({ path, message }) => `${place}${path} ${message}`).join('; ')
     return new Problem(requestProblems.VALIDATION_FAILED, { detail, extensions: { issues }, cause: error })
   }
-  const kind = kindOf(code)
+  const kind = problemKind ?? kindOf(code)
   if (kind !== undefined) {
     return new Problem(kind, { cause: error, ...(kind.status < 500 ? { detail: String(message) } : {}) })
   }

@@ -13,6 +13,7 @@ import {
   type TraceContext,
   WorkSignal,
 } from '../../kernel/index.ts'
+import type { LimitSubject } from '../../protect/limit/index.ts'
 import type { Span } from '../../telemetry/index.ts'
 import { lower, readCriticality } from './criticality-header.ts'
 import type { Edge } from './edge.ts'
@@ -39,7 +40,7 @@ export interface ContextSource {
  * The context of one request. What most requests never ask for - the parsed trace, the tenant, the
  * deadline - is worked out when it is first asked for, and stays the same from then on.
  */
-export class RequestContext implements Context {
+export class RequestContext implements Context, LimitSubject {
   readonly request: FastifyRequest
   readonly routePlan: RoutePlan
   /** On the clock's `now()`, in milliseconds: when the request's headers had been read. */
@@ -96,6 +97,11 @@ export class RequestContext implements Context {
   get plan (): string | undefined {
     if (this.#plan === null) this.#plan = this.source.planOf?.(this.request)
     return this.#plan
+  }
+
+  /** The client's, as the trusted proxies tell it. */
+  get address (): string {
+    return this.request.ip
   }
 
   get apiKey (): string | undefined {

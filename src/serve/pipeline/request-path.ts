@@ -2,8 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { IncomingMessage } from 'node:http'
 import { enterContext, Problem, runWithContext } from '../../kernel/index.ts'
 import type { Admission, Refusal, UnitOutcome } from '../../protect/admission/index.ts'
+import { limitProblem, type Ruling } from '../../protect/limit/index.ts'
 import type { Logger, Tracer } from '../../telemetry/index.ts'
-import { answerRefusal } from './answer-refusal.ts'
+import { answerEarly, answerRefusal } from './answer-early.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
 import { requestProblems } from './problem-kinds.ts'
 import { clientClosedRequest, type Recorder } from './recorder.ts'
@@ -25,8 +26,8 @@ export interface RequestPathParts {
 }
 
 /**
- * The way of each request before its handler, and what is to be done when it is over: arrive, identify, admit;
- * record. The stages are plain calls in one hook, because every hook more costs every request; a route pays
+ * The way of each request before its handler, and what is to be done when it is over: arrive, identify, limit,
+ * admit; record. The stages are plain calls in one hook, because every hook more costs every request; a route pays
  * only for those that it uses.
  */
 export class RequestPath implements UnitOwner {
@@ -59,7 +60,7 @@ export class RequestPath implements UnitOwner {
     this.#recorder.begin()
     // 'close' comes exactly once, after a finished response and after a broken connection alike.
     reply.raw.on('close', () => this.#end(unit))
-    this.#admit(unit, proceed)
+    this.#limit(unit, proceed)
   }
 
   #trace (unit: RequestUnit): void {
@@ -70,26 +71,47 @@ export class RequestPath implements UnitOwner {
     }
   }
 
-  #admit (unit: RequestUnit, proceed: () => void): void {
-    const verdict = this.#admission?.arrive(unit) ?? 'run'
-    if (verdict === 'run') {
-      this.#begin(unit)
-      // An injected request runs inside the code that injected it, whose context must not become this one.
-      if (!(unit.request.raw instanceof IncomingMessage)) return runWithContext(unit, proceed)
-      enterContext(unit)
-      return proceed()
-    }
-    if (verdict === 'queued') unit.proceed = proceed
-    else answerRefusal(unit, verdict)
+  #limit (unit: RequestUnit, proceed: () => void): void {
+    const ruling = unit.routePlan.limit?.take(unit)
+    if (ruling === undefined) return this.#admit(unit, proceed)
+    // A store that is not in this process; it never rejects.
+    if (ruling instanceof Promise) void ruling.then((settled) => this.#ruled(unit, settled, proceed))
+    else this.#ruled(unit, ruling, proceed)
   }
 
-  /** A unit that was queued gets its turn. */
+  #ruled (unit: RequestUnit, ruling: Ruling, proceed: () => void): void {
+    // The client left while the store was asked.
+    if (unit.ended) return ruling.release()
+    unit.ruling = ruling
+    const { reply } = unit
+    for (const [name, value] of ruling.headers()) reply.header(name, value)
+    if (ruling.refusal === undefined) this.#admit(unit, proceed)
+    else answerEarly(unit, limitProblem(ruling.refusal))
+  }
+
+  #admit (unit: RequestUnit, proceed: () => void): void {
+    const verdict = this.#admission?.arrive(unit) ?? 'run'
+    if (verdict === 'queued') unit.proceed = proceed
+    else if (verdict !== 'run') this.refuse(unit, verdict)
+    else if (unit.ruling === undefined && unit.request.raw instanceof IncomingMessage) {
+      // Still in the callback in which node read the request, and whose async scope node ends.
+      this.#begin(unit)
+      enterContext(unit)
+      proceed()
+    } else this.start(unit, proceed)
+  }
+
+  /**
+   * Goes on from wherever this is called: from the code that injects a request, or from a later turn of the loop,
+   * whose context must not become this unit's.
+   */
   start (unit: RequestUnit, proceed: () => void): void {
     this.#begin(unit)
     runWithContext(unit, proceed)
   }
 
   refuse (unit: RequestUnit, refusal: Refusal): void {
+    unit.ruling?.refund()
     answerRefusal(unit, refusal)
   }
 
@@ -108,11 +130,14 @@ export class RequestPath implements UnitOwner {
   }
 
   #end (unit: RequestUnit): void {
+    unit.ended = true
     this.#wheel.remove(unit)
     const status = this.#recorder.end(unit)
     const gone = status === clientClosedRequest
     const outcome: UnitOutcome = gone ? 'gone' : unit.expired || status >= 500 ? 'failed' : 'answered'
     if (gone) unit.leave()
+    // What the caller got for nothing, or did not get through a fault of ours, does not count.
+    if (unit.replayed || status === 304 || status >= 500) unit.ruling?.refund()
     // Who stopped waiting did not stop the work: its room is taken until it ends.
     if ((gone || unit.expired) && unit.work !== undefined) {
       const over = (): void => this.#over(unit, outcome)
@@ -121,6 +146,7 @@ export class RequestPath implements UnitOwner {
   }
 
   #over (unit: RequestUnit, outcome: UnitOutcome): void {
+    unit.ruling?.release()
     if (unit.admissionStage !== 0 && unit.admissionStage !== 4) this.#admission?.finished(unit, outcome)
     const overrunMs = unit.settle()
     if (outcome !== 'answered')

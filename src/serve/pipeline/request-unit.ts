@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AdmissionClass, AdmissionUnit, Refusal, UnitStage } from '../../protect/admission/index.ts'
+import type { Ruling } from '../../protect/limit/index.ts'
 import { noSlot, type WheelEntry } from './deadline-wheel.ts'
 import { type ContextSource, RequestContext } from './request-context.ts'
 import type { RoutePlan } from './route-plan.ts'
@@ -17,6 +18,12 @@ export interface UnitOwner {
  */
 export class RequestUnit extends RequestContext implements AdmissionUnit, WheelEntry {
   readonly reply: FastifyReply
+  /** What the limits said, once they were asked. */
+  ruling: Ruling | undefined
+  /** Its answer was made for an earlier request, and costs nothing. */
+  replayed = false
+  /** The response is out, or the client has gone. */
+  ended = false
   /** Goes on to the handler; there while the unit waits to be admitted. */
   proceed: (() => void) | undefined
   /** What the handler returned, when it is still at work. */
@@ -40,6 +47,7 @@ export class RequestUnit extends RequestContext implements AdmissionUnit, WheelE
     super(source, request, routePlan)
     this.#owner = owner
     this.reply = reply
+    this.ruling = undefined
     this.proceed = undefined
     this.work = undefined
   }

@@ -1,5 +1,6 @@
 import type { Criticality } from '../../kernel/index.ts'
 import type { AdmissionClass } from '../../protect/admission/index.ts'
+import type { RouteLimit } from '../../protect/limit/index.ts'
 import type { HistogramFamily, HistogramSlot } from '../../telemetry/index.ts'
 
 /** Finds a route's plan on its `config`. A symbol, so that no route setting can collide with it. */
@@ -15,6 +16,8 @@ export interface RoutePlanParts {
   readonly ownDeadline: boolean
   /** `undefined` where admission is off. */
   readonly admissionClass: AdmissionClass | undefined
+  /** `undefined` where nothing is limited. */
+  readonly limit: RouteLimit | undefined
 }
 
 /** What a route needs at run time, worked out once at registration. */
@@ -24,6 +27,7 @@ export class RoutePlan {
   readonly ownDeadline: boolean
   readonly route: string
   readonly admissionClass: AdmissionClass | undefined
+  readonly limit: RouteLimit | undefined
   readonly #durations: HistogramFamily
   readonly #slots = new Map<string, HistogramSlot>()
   #lastMethod = ''
@@ -37,6 +41,7 @@ export class RoutePlan {
     this.deadlineMs = parts.deadlineMs
     this.ownDeadline = parts.ownDeadline
     this.admissionClass = parts.admissionClass
+    this.limit = parts.limit
   }
 
   /** The route's own histogram for a method and status; resolved on first sight, then remembered. */

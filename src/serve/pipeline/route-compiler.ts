@@ -1,6 +1,7 @@
 import type { RouteOptions } from 'fastify'
 import { parseCriticality, parseDuration, SettingError } from '../../kernel/index.ts'
 import type { Admission } from '../../protect/admission/index.ts'
+import type { Limiter, RouteLimit, RouteRules } from '../../protect/limit/index.ts'
 import type { HistogramFamily } from '../../telemetry/index.ts'
 import type { RouteSettings } from './options.ts'
 import { RequestUnit } from './request-unit.ts'
@@ -10,27 +11,46 @@ import { planOf, RoutePlan } from './route-plan.ts'
 export interface PlanParts {
   readonly durations: HistogramFamily
   readonly admission: Admission | undefined
+  readonly limiter: () => Limiter
+  /** For routes that say nothing of limits. */
+  readonly defaultRules: RouteRules | undefined
   /** For routes that name none, in milliseconds; infinite for none. */
   readonly defaultDeadlineMs: number
 }
 
-/**
- * Reads and checks the settings of a route that is being declared, and puts its plan on its `config`.
- *
- * @throws SettingError naming the route and the setting, while the app is being built
- */
-export function compileRoute (route: RouteOptions, parts: PlanParts): void {
-  // Fastify declares HEAD beside GET with the same config, and what it allows is the same too.
-  const known = route.config?.[planOf]
-  if (known !== undefined && route.method === 'HEAD') return
-  const plan = planRoute(`${String(route.method)} ${route.url}`, route.url, route.config ?? {}, parts)
-  route.config = { ...route.config, [planOf]: plan }
-  route.handler = rememberingWork(route.handler)
-}
+/** Makes the plans of an app's routes, while they are being declared. */
+export class RouteCompiler {
+  readonly #parts: PlanParts
+  #lastGet: { readonly url: string; readonly config: unknown; readonly plan: RoutePlan } | undefined
 
-/** The plan of all requests that match no route. */
-export function planUnmatched (parts: PlanParts): RoutePlan {
-  return planRoute('unmatched', '', {}, parts)
+  constructor (parts: PlanParts) {
+    this.#parts = parts
+  }
+
+  /** For requests that match no route. */
+  unmatched (): RoutePlan {
+    return planRoute('unmatched', '', {}, this.#parts)
+  }
+
+  /**
+   * Reads and checks a route's settings, and puts its plan on its `config`. For Fastify's onRoute hook.
+   *
+   * @throws SettingError naming the route and the setting
+   */
+  compile (route: RouteOptions): void {
+    const { url, config, method } = route
+    const plan = this.#planOfTwin(route) ??
+      planRoute(`${String(method)} ${url}`, url, config ?? {}, this.#parts)
+    if (method === 'GET') this.#lastGet = { url, config, plan }
+    route.config = { ...config, [planOf]: plan }
+    route.handler = rememberingWork(route.handler)
+  }
+
+  /** Fastify declares HEAD right after each GET, with the config of that: what it may cost is the same, too. */
+  #planOfTwin ({ method, url, config }: RouteOptions): RoutePlan | undefined {
+    const get = this.#lastGet
+    return method === 'HEAD' && url === get?.url && config === get.config ? get.plan : undefined
+  }
 }
 
 function planRoute (name: string, url: string, settings: RouteSettings, parts: PlanParts): RoutePlan {
@@ -43,6 +63,7 @@ function planRoute (name: string, url: string, settings: RouteSettings, parts: P
     route: url,
     criticality,
     ...deadlineOf(name, settings, parts.defaultDeadlineMs),
+    limit: limitOf(name, settings, parts),
     admissionClass: parts.admission?.route({ name, criticality, stream, exempt }),
   })
 }
@@ -59,6 +80,17 @@ function deadlineOf (
   const deadlineMs = parseDuration(deadline, `${name} config.deadline`)
   if (deadlineMs === 0) throw new SettingError(`${name} config.deadline`, 'above 0, or "none"', deadline)
   return { deadlineMs, ownDeadline: true }
+}
+
+function limitOf (
+  name: string,
+  { limit, exempt }: RouteSettings,
+  { limiter, defaultRules }: PlanParts
+): RouteLimit | undefined {
+  const rules = limit ?? (exempt === true ? false : defaultRules ?? false)
+  if (rules === false) return undefined
+  const compiled = limiter().compile(name, rules)
+  return compiled.limited ? compiled : undefined
 }
 
 /** Keeps the promise of a handler at hand, for when nobody waits for it any more. */

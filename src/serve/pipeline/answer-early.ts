@@ -1,0 +1,57 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+import { type Problem, problemMediaType, problemType } from '../../kernel/index.ts'
+import { admissionProblems, type Refusal } from '../../protect/admission/index.ts'
+import type { RequestUnit } from './request-unit.ts'
+
+const { OVERLOADED } = admissionProblems
+
+/** The document of each refusal up to the members that differ from request to request. */
+const heads = new Map<Refusal, string>()
+
+/** Answers a request that admission refuses. */
+export function answerRefusal (unit: RequestUnit, refusal: Refusal): void {
+  unit.reply.header('retry-after', refusal.retryAfterSeconds)
+  answer(unit, OVERLOADED.status, `${headOf(refusal)}${idsOf(unit)}`)
+}
+
+/** Answers a request that need go no further. */
+export function answerEarly (unit: RequestUnit, problem: Problem): void {
+  answer(unit, problem.statusCode, `${membersOf(problem.toDocument())}${idsOf(unit)}`)
+}
+
+/**
+ * Before the body is read, past Fastify's serialisation and its hooks, because the less a refusal costs the more
+ * is left for what is served. What earlier hooks have put on the reply (CORS, say) goes out with it, and the
+ * connection stays open for the client's next try.
+ */
+function answer ({ reply }: RequestUnit, status: number, body: string): void {
+  const headers = { ...reply.getHeaders() } as OutgoingHttpHeaders
+  headers['content-type'] = problemMediaType
+  headers['content-length'] = String(Buffer.byteLength(body))
+  headers['cache-control'] = 'no-store'
+  reply.hijack()
+  const { raw } = reply
+  raw.writeHead(status, headers)
+  raw.end(body)
+}
+
+/** The members that differ from request to request, and the end of the document. */
+function idsOf ({ id, trace }: RequestUnit): string {
+  // An id is safe here: request-id.ts takes no quotes.
+  return `"instance":"urn:request:${id}","request_id":"${id}","trace_id":"${trace.traceId}"}`
+}
+
+/** The document up to those members. */
+function membersOf (document: object): string {
+  return `${JSON.stringify(document).slice(0, -1)},`
+}
+
+function headOf (refusal: Refusal): string {
+  const known = heads.get(refusal)
+  if (known !== undefined) return known
+  const { reason, lane, retryAfterSeconds } = refusal
+  const { code, status, title } = OVERLOADED
+  const head = membersOf({ type: problemType(code), title, status, code, reason, lane, retryAfterSeconds })
+  heads.set(refusal, head)
+  return head
+}
