@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { nearest, settingSpecs } from '../serve/settings/index.ts'
-import { type Arguments, type Command, type CommandFlag, commonFlags } from './command.ts'
+import { type Arguments, type Command, type CommandFlag, flagsOf, type OptionValue } from './command.ts'
 import { UsageError } from './errors.ts'
 
 /**
@@ -9,10 +9,11 @@ import { UsageError } from './errors.ts'
  * @throws UsageError on a flag that does not exist, lacks its value or has one too many, or on a second operand
  */
 export function parseArguments (command: Command, args: readonly string[]): Arguments {
-  const own = [...command.flags, ...commonFlags]
+  const own = flagsOf(command)
+  const specs = command.mode === undefined ? [] : settingSpecs
   const { tokens } = parseArgs({
     args: [...args],
-    options: Object.fromEntries([...own.map(optionOfFlag), ...settingSpecs.map(optionOfSetting)]),
+    options: Object.fromEntries([...own.map(optionOfFlag), ...specs.map(optionOfSetting)]),
     // Our own errors below say more than those of `strict`.
     strict: false,
     allowNegative: true,
@@ -20,12 +21,12 @@ export function parseArguments (command: Command, args: readonly string[]): Argu
     tokens: true,
   })
   const operands: string[] = []
-  const options: Record<string, string | boolean> = {}
+  const options: Record<string, OptionValue> = {}
   const settings: Record<string, string | boolean | string[]> = {}
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue
     if (token.kind === 'positional') operands.push(token.value)
-    else take(token, command, own, options, settings)
+    else take(token, command, { own, specs }, options, settings)
   }
   if (operands.length > (command.operand === '' ? 0 : 1)) {
     throw new UsageError(
@@ -34,6 +35,12 @@ export function parseArguments (command: Command, args: readonly string[]): Argu
     )
   }
   return { operand: operands[0], options, settings }
+}
+
+/** The flags that a command knows. */
+interface Known {
+  readonly own: readonly CommandFlag[]
+  readonly specs: typeof settingSpecs
 }
 
 interface OptionToken {
@@ -46,19 +53,23 @@ interface OptionToken {
 function take (
   token: OptionToken,
   command: Command,
-  own: readonly CommandFlag[],
-  options: Record<string, string | boolean>,
+  { own, specs }: Known,
+  options: Record<string, OptionValue>,
   settings: Record<string, string | boolean | string[]>
 ): void {
   const flag = `--${token.name}`
   const isNegated = token.rawName === `--no-${token.name}`
-  const mine = isNegated ? undefined : own.find((each) => each.flag === flag)
-  const spec = settingSpecs.find((each) => each.flag === flag)
+  // A flag of a command may begin with --no- by itself.
+  const mine = own.find((each) => each.flag === (isNegated ? token.rawName : flag))
+  const spec = mine !== undefined ? undefined : specs.find((each) => each.flag === flag)
   const placeholder = mine?.placeholder ?? spec?.kind.placeholder
-  if (placeholder === undefined || (isNegated && placeholder !== ''))
-    throw unknown(token.rawName, command, own)
+  if (placeholder === undefined || (isNegated && placeholder !== '')) {
+    throw unknown(token.rawName, command, { own, specs })
+  }
   const value = placeholder === '' ? withoutValue(token, command) : withValue(token, placeholder, command)
-  if (mine !== undefined) options[mine.flag.slice(2)] = value
+  if (mine?.list === true) {
+    options[mine.flag.slice(2)] = [...(options[mine.flag.slice(2)] as string[] ?? []), String(value)]
+  } else if (mine !== undefined) options[mine.flag.slice(2)] = value
   else if (spec?.kind.list === true)
     settings[token.name] = [...(settings[token.name] as string[] ?? []), String(value)]
   else if (spec !== undefined) settings[spec.flag.slice(2)] = isNegated ? false : value
@@ -82,8 +93,8 @@ function withoutValue ({ value, rawName }: OptionToken, command: Command): true 
   )
 }
 
-function unknown (rawName: string, command: Command, own: readonly CommandFlag[]): UsageError {
-  const flags = [...own.map(({ flag }) => flag), ...settingSpecs.map(({ flag }) => flag)]
+function unknown (rawName: string, command: Command, { own, specs }: Known): UsageError {
+  const flags = [...own.map(({ flag }) => flag), ...specs.map(({ flag }) => flag)]
   const meant = nearest(rawName, flags)
   const hint = meant === undefined ? '' : `; did you mean ${meant}?`
   return new UsageError(`${rawName} is not a flag of plimsoll ${command.name}${hint}`, helpOf(command))

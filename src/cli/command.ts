@@ -14,8 +14,8 @@ export interface Command {
   readonly examples: readonly (readonly [line: string, what: string])[]
   /** Flags beside the settings and those that every command has. */
   readonly flags: readonly CommandFlag[]
-  /** Which defaults its help shows. */
-  readonly mode: Mode
+  /** Which defaults of the settings its help shows; `undefined` for a command that takes no settings. */
+  readonly mode: Mode | undefined
   /** @returns the exit code */
   run(given: Arguments, surroundings: Surroundings): Promise<number>
 }
@@ -25,10 +25,13 @@ export interface Arguments {
   /** What came after the command's name, if anything. */
   readonly operand: string | undefined
   /** The command's own and common flags by name without dashes; `true` for one without a value. */
-  readonly options: Readonly<Record<string, string | boolean | undefined>>
+  readonly options: Readonly<Record<string, OptionValue | undefined>>
   /** Flags that are settings, for `resolveSettings`. */
   readonly settings: Flags
 }
+
+/** What a flag was given: a list for one that may be repeated. */
+export type OptionValue = string | boolean | readonly string[]
 
 /** A flag that is no setting. */
 export interface CommandFlag {
@@ -37,16 +40,23 @@ export interface CommandFlag {
   /** Stands for the value; empty for a flag without one. */
   readonly placeholder: string
   readonly help: string
+  /** It may be given several times. @default false */
+  readonly list?: boolean
 }
 
-/** Flags that every command has. */
-export const commonFlags: readonly CommandFlag[] = [
-  {
-    flag: '--config',
-    placeholder: 'FILE',
-    help: 'Config file; plimsoll.config.ts (or .mts, .js, .mjs) if there.',
-  },
+const configFlag: CommandFlag = {
+  flag: '--config',
+  placeholder: 'FILE',
+  help: 'Config file; plimsoll.config.ts (or .mts, .js, .mjs) if there.',
+}
+
+const commonFlags: readonly CommandFlag[] = [
   { flag: '--json', placeholder: '', help: 'Output for machines: JSON, never coloured.' },
   { flag: '--verbose', placeholder: '', help: 'Shows causes and stacks of errors.' },
   { flag: '--help', placeholder: '', help: 'Shows this help.' },
 ]
+
+/** All flags of a command but the settings: its own, and those that every command has. */
+export function flagsOf ({ flags, mode }: Command): readonly CommandFlag[] {
+  return [...flags, ...(mode === undefined ? [] : [configFlag]), ...commonFlags]
+}

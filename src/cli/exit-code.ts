@@ -9,11 +9,15 @@ export const exitCodes = {
   failed: 1,
   /** The command line or a setting is wrong; nothing was started. */
   usage: 2,
+  /** A load test ran, and a threshold of it is not met. */
+  thresholdMissed: 3,
+  /** A load test's generator could not do what it was asked: its figures say nothing about the target. */
+  voidRun: 4,
   /** This version of Node.js is too old (EX_UNAVAILABLE); said by bin/plimsoll.js. */
   unsupportedNode: 69,
   /** Something gave way that should not (EX_SOFTWARE): the workers' code, or ours. */
   internal: 70,
-  /** Interrupted (Ctrl-C) before the service ran, or twice while it drained: 128 + SIGINT. */
+  /** Interrupted (Ctrl-C) before the service ran, twice while it drained, or during a load test: 128 + SIGINT. */
   interrupted: 130,
 } as const
 
@@ -22,7 +26,12 @@ export const exitCodeMeanings: readonly (readonly [code: number, meaning: string
   [exitCodes.ok, 'done, or stopped as asked (SIGTERM, Ctrl-C) after draining'],
   [exitCodes.failed, 'failed: the service did not start, or a check is not met'],
   [exitCodes.usage, 'wrong use: an unknown flag or command, or a wrong setting'],
+  [exitCodes.thresholdMissed, 'load: a threshold is not met, or nothing was answered as expected'],
+  [exitCodes.voidRun, "load: void, since the generator could not keep up or the scenario's own code failed"],
   [exitCodes.unsupportedNode, 'this version of Node.js is too old'],
   [exitCodes.internal, 'crashed: the workers kept failing, or a defect in Plimsoll'],
-  [exitCodes.interrupted, 'interrupted (Ctrl-C) before the service ran, or again while it drained'],
+  [
+    exitCodes.interrupted,
+    'interrupted (Ctrl-C) before the service ran, again while it drained, or during a load test',
+  ],
 ]

@@ -1,5 +1,5 @@
 import { type Mode, settingGroups, type SettingSpec, settingSpecs } from '../serve/settings/index.ts'
-import { type Command, type CommandFlag, commonFlags } from './command.ts'
+import { type Command, type CommandFlag, flagsOf } from './command.ts'
 import { exitCodeMeanings } from './exit-code.ts'
 
 const width = 100
@@ -17,12 +17,19 @@ export function renderOverview (commands: readonly Command[]): string {
 
 /** `plimsoll COMMAND --help`: all its flags, with the defaults that hold for it. */
 export function renderHelp (command: Command): string {
-  const { name, operand, summary, details, examples, flags, mode } = command
+  const { name, operand, summary, details, examples, mode } = command
   return sections([
     ['', [summary, ...details.flatMap((text) => ['', ...wrap(text, width)])]],
     ['Usage', [`plimsoll ${name} ${operand}`.trim() + ' [FLAGS]']],
     ['Examples', table(examples)],
-    ['Flags', table([...flags, ...commonFlags].map(flagRow))],
+    ['Flags', table(flagsOf(command).map(flagRow))],
+    ...(mode === undefined ? [] : settingSections(mode)),
+    ['Exit codes', table(exitCodeMeanings.map(([code, meaning]) => [String(code), meaning]))],
+  ])
+}
+
+function settingSections (mode: Mode): [heading: string, lines: string[]][] {
+  return [
     ...settingGroups.map((group): [string, string[]] => [
       group,
       table(settingSpecs.filter((spec) => spec.group === group).map((spec) => settingRow(spec, mode))),
@@ -36,8 +43,7 @@ export function renderHelp (command: Command): string {
         width
       ),
     ],
-    ['Exit codes', table(exitCodeMeanings.map(([code, meaning]) => [String(code), meaning]))],
-  ])
+  ]
 }
 
 function flagRow ({ flag, placeholder, help }: CommandFlag): readonly [string, string] {

@@ -8,11 +8,12 @@ import { UsageError } from './errors.ts'
 import { exitCodes } from './exit-code.ts'
 import { reportFailure } from './failure.ts'
 import { renderHelp, renderOverview } from './help.ts'
+import { load } from './load.ts'
 import { serve } from './serve.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** In the order in which help lists them. */
-export const commands: readonly Command[] = [dev, serve, config, check]
+export const commands: readonly Command[] = [dev, serve, config, check, load]
 
 /**
  * Runs one command line.

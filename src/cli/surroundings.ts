@@ -5,6 +5,8 @@ export interface Output {
   write(text: string): unknown
   /** Whether a person looks at it. */
   readonly isTTY?: boolean
+  /** How wide the terminal is, in characters. */
+  readonly columns?: number
 }
 
 /** All that a command touches of the process around it. */

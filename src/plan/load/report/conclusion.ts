@@ -46,7 +46,7 @@ export function conclude (report: LoadReport, thresholds: readonly Threshold[]):
 }
 
 /** Requests that the scenario could not make were not sent: the run was another one than was asked for. */
-function failuresOfCode ({ journeys }: LoadReport): string[] {
+export function failuresOfCode ({ journeys }: LoadReport): string[] {
   return journeys.complaints
     .filter(({ from }) => from === 'code')
     .map(({ message, count }) => count === 1 ? message : `${message} (${count} times)`)

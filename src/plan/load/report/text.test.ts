@@ -57,7 +57,10 @@ test('a void run says why, and that its figures are worth nothing', () => {
   const verdict = { state: 'void', reasons: ['sent 300ms late at p99'] } as const
   const text = textOf(madeReport({ a: { 200: [1] } }, { verdict }), 'p99 < 1s')
   assert.match(text, /^generator: did not keep up\n {2}sent 300ms late at p99$/m)
-  assert.match(text, /\nvoid: .*these figures say nothing about the target\n$/)
+  assert.match(
+    text,
+    /\nvoid: the generator could not do what was asked, so these figures say nothing about the target\n$/
+  )
 })
 
 test('parts of a run have a line each when there are several', () => {
@@ -83,4 +86,16 @@ test('what an answer put into a complaint does not steer the terminal', () => {
   const complaints = [{ from: 'judge', request: 'a', message: 'got "\u001b[2J"', count: 2 }] as const
   const text = textOf(madeReport({ a: { 200: [1] } }, { journeys: { ...journeys, complaints } }))
   assert.match(text, /^a: got " \[2J" \(2 times\)$/m)
+})
+
+test("a run that is void for the scenario's own code says so, and what failed", () => {
+  const { journeys } = madeReport({})
+  const complaints = [{ from: 'code', request: 'a', message: 'no id (at load.ts:2:1)', count: 2 }] as const
+  const text = textOf(madeReport({ a: { 200: [1] } }, { journeys: { ...journeys, complaints } }))
+  assert.match(text, /^generator: kept up$/m)
+  assert.match(text, /^the scenario failed: no id \(at load\.ts:2:1\) \(2 times\)$/m)
+  assert.match(
+    text,
+    /\nvoid: the scenario's own code failed, so these figures say nothing about the target\n$/
+  )
 })

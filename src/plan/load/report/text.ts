@@ -1,6 +1,6 @@
 import type { Distribution } from '../histogram/index.ts'
 import type { LoadReport, PhaseReport, RequestReport } from '../report.ts'
-import type { Conclusion, RunState } from './conclusion.ts'
+import { type Conclusion, failuresOfCode, type RunState } from './conclusion.ts'
 import type { RunHead } from './document.ts'
 import { printable, showActual, showBytes, showMs, showPerSecond } from './format.ts'
 
@@ -22,9 +22,10 @@ export function reportText (
     requestTable(report, highlight),
     report.phases.length > 1 ? phaseTable(report.phases, highlight) : [],
     complaintLines(report, highlight),
-    generatorLines(report, conclusion, highlight),
+    generatorLines(report, highlight),
     thresholdTable(conclusion, highlight),
-    [finalLine(conclusion, highlight)],
+    failuresOfCode(report).map((text) => highlight('red', printable(`the scenario failed: ${text}`))),
+    [finalLine(conclusion, report, highlight)],
   ]
   return `${parts.filter((lines) => lines.length > 0).map((lines) => lines.join('\n')).join('\n\n')}\n`
 }
@@ -99,7 +100,6 @@ function complaintLines ({ journeys }: LoadReport, highlight: Highlight): string
 
 function generatorLines (
   { verdict, dispatchLag, health, connections }: LoadReport,
-  { state, reasons }: Conclusion,
   highlight: Highlight
 ): string[] {
   const worst = (values: readonly number[]): number => Math.max(0, ...values)
@@ -109,9 +109,7 @@ function generatorLines (
   const isValid = verdict.state === 'valid'
   return [
     `generator: ${isValid ? highlight('green', 'kept up') : highlight('red', 'did not keep up')}`,
-    ...(state === 'void' ? reasons : verdict.reasons).map((reason) =>
-      `  ${highlight('red', printable(reason))}`
-    ),
+    ...verdict.reasons.map((reason) => `  ${highlight('red', printable(reason))}`),
     `  sent ${showMs(dispatchLag.p99Ms)} late at p99, ${showMs(dispatchLag.maxMs)} at most`,
     `  ${threads} busy ${Math.round(cpu * 100)}% of a core, event loop ${delay} late at p99`,
     `  ${connections.opened} connections opened, ${connections.openAtMost} at once`,
@@ -126,7 +124,14 @@ function thresholdTable ({ thresholds }: Conclusion, highlight: Highlight): stri
   })
 }
 
-function finalLine ({ state, reasons, thresholds }: Conclusion, highlight: Highlight): string {
+function finalLine (
+  { state, reasons, thresholds }: Conclusion,
+  { verdict }: LoadReport,
+  highlight: Highlight
+): string {
+  const cause = verdict.state === 'void' ?
+    'the generator could not do what was asked' :
+    "the scenario's own code failed"
   const met = thresholds.filter(({ passed }) => passed).length
   const texts: Readonly<Record<RunState, string>> = {
     passed: thresholds.length === 0 ?
@@ -135,7 +140,7 @@ function finalLine ({ state, reasons, thresholds }: Conclusion, highlight: Highl
     failed: thresholds.length === 0 ?
       `failed: ${printable(reasons.join('; '))}` :
       `failed: ${thresholds.length - met} of ${thresholds.length} thresholds not met`,
-    void: 'void: not what was asked for was done, so these figures say nothing about the target',
+    void: `void: ${cause}, so these figures say nothing about the target`,
     interrupted: 'interrupted: the figures hold for what ran, and are judged by nothing',
   }
   return highlight(accents[state], texts[state])

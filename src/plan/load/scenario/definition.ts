@@ -72,6 +72,11 @@ export interface LoadDefinition {
   readonly fresh?: boolean
   /** Threads that send. @default 1 */
   readonly threads?: number
+  /**
+   * How late the generator may send, at the 99th percentile, before the run is void. Its lateness counts into the
+   * latency, so a higher one makes figures worse, never better. @default `'10ms'`
+   */
+  readonly allowLag?: Duration
   /** Makes arrivals, journeys and bodies repeat themselves. @default 1 */
   readonly seed?: number
 }

@@ -20,14 +20,18 @@ async function moduleOf (name: string, text: string): Promise<URL> {
   return pathToFileURL(path)
 }
 
-test('a module in TypeScript is loaded, and what the command line says wins over it', async () => {
+test('a module in TypeScript is loaded, and what the command line says wins over it or adds to it', async () => {
   const url = await moduleOf(
     'good.ts',
     `const seed: number = 7
-     export default { ${mark}, target: 'http://localhost:1', seed, journeys: [{ name: 'j', steps: [{ path: '/' }] }] }`
+     export default { ${mark}, target: 'http://localhost:1', seed, thresholds: ['errors < 1'],
+       headers: { a: '1', b: '1' }, journeys: [{ name: 'j', steps: [{ path: '/' }] }] }`
   )
-  const scenario = await loadScenario(url, { target: 'http://127.0.0.1:3000' })
+  const overrides = { target: 'http://127.0.0.1:3000', headers: { b: '2' }, thresholds: ['p99 < 1s'] }
+  const scenario = await loadScenario(url, overrides)
   assert.deepEqual([scenario.seed, scenario.target.origin], [7, 'http://127.0.0.1:3000'])
+  assert.deepEqual(scenario.thresholds, ['errors < 1', 'p99 < 1s'])
+  assert.deepEqual(scenario.journeys[0]?.steps[0]?.fixed?.headers, { a: '1', b: '2' })
 })
 
 test('a missing module is told apart from one that misses an import of its own', async () => {

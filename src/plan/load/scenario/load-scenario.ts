@@ -7,7 +7,7 @@ import { resolveScenario, type Scenario } from './scenario.ts'
 /**
  * Loads the scenario that a module exports as its default.
  *
- * @param overrides win over what the module says
+ * @param overrides win over what the module says; their headers and thresholds come on top of its own
  * @throws ScenarioError when it is missing, throws (with file and line), or holds something wrong (with its place)
  */
 export async function loadScenario (
@@ -17,7 +17,12 @@ export async function loadScenario (
   const path = fileURLToPath(moduleUrl)
   const definition = definitionIn(await importModule(moduleUrl, path), path)
   try {
-    return resolveScenario({ ...definition, ...overrides })
+    return resolveScenario({
+      ...definition,
+      ...overrides,
+      headers: { ...definition.headers, ...overrides.headers },
+      thresholds: [...definition.thresholds ?? [], ...overrides.thresholds ?? []],
+    })
   } catch (error) {
     if (!(error instanceof SettingError)) throw error
     throw new ScenarioError('SCENARIO_INVALID', `${path}: ${error.message}`, error)

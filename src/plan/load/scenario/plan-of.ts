@@ -20,7 +20,7 @@ export interface ScenarioSource {
  * @param source of a scenario that has functions
  */
 export function planOf (scenario: Scenario, source?: ScenarioSource): LoadPlan {
-  const { target, process, arrivals, warmUpMs, timeoutMs, threads, seed } = scenario
+  const { target, process, arrivals, warmUpMs, timeoutMs, threads, seed, allowLagMs } = scenario
   return {
     targets: [target.origin],
     phases: [...warmUp(arrivals, warmUpMs, process), ...arrivals.map((part) => phaseOf(part, process))],
@@ -29,6 +29,7 @@ export function planOf (scenario: Scenario, source?: ScenarioSource): LoadPlan {
     patienceMs: timeoutMs,
     ...(threads === undefined ? {} : { threads }),
     ...(seed === undefined ? {} : { seed }),
+    ...(allowLagMs === undefined ? {} : { honesty: honestyOf(allowLagMs) }),
   }
 }
 
@@ -42,6 +43,11 @@ function phaseOf (part: ArrivalPhase, process: ArrivalProcess): Phase {
 function warmUp ([first]: readonly ArrivalPhase[], durationMs: number, process: ArrivalProcess): Phase[] {
   if (first === undefined || durationMs === 0) return []
   return [{ kind: process, name: 'warm-up', warmUp: true, perSecond: first.fromPerSecond, durationMs }]
+}
+
+/** The latest of all may be later than the 99th percentile, as much as by default. */
+function honestyOf (lagP99Ms: number): NonNullable<LoadPlan['honesty']> {
+  return { lagP99Ms, lagMaxMs: Math.max(1_000, lagP99Ms * 10) }
 }
 
 function connectionsOf ({ fresh, connections }: Scenario): NonNullable<LoadPlan['connections']> {

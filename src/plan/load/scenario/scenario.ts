@@ -26,6 +26,8 @@ export interface Scenario {
   readonly fresh: boolean
   readonly threads: number | undefined
   readonly seed: number | undefined
+  /** The generator's own choice where there is none. */
+  readonly allowLagMs: number | undefined
 }
 
 /** What one kind of user does. */
@@ -58,7 +60,7 @@ export function pickJourney (journeys: readonly Journey[], random: Random): Jour
  */
 export function resolveScenario (definition: LoadDefinition): Scenario {
   const { arrivals = [hold(50, '10s')], process = 'poisson', thresholds = [], journeys } = definition
-  const { warmUp = 0, timeout = '10s', connections, fresh = false, threads, seed } = definition
+  const { warmUp = 0, timeout = '10s', connections, fresh = false, threads, seed, allowLag } = definition
   if (!arrivalProcesses.includes(process)) {
     throw new SettingError('process', 'constant or poisson', process)
   }
@@ -80,6 +82,7 @@ export function resolveScenario (definition: LoadDefinition): Scenario {
     fresh,
     threads: optionalCount(threads, 'threads'),
     seed: seed === undefined ? undefined : wholeNumber(seed, 'seed'),
+    allowLagMs: allowLag === undefined ? undefined : parseDuration(allowLag, 'allowLag'),
   }
 }
 

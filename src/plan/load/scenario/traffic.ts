@@ -1,10 +1,12 @@
 import type { Random } from '../../../kernel/index.ts'
 import type { JourneyAnswer, JourneySource, JourneyStep, SourceContext } from '../journey.ts'
 import type { LoadDefinition } from './definition.ts'
+import { ScenarioError, thrownAt } from './errors.ts'
 import { JourneyRun } from './journey-run.ts'
 import { loadScenario } from './load-scenario.ts'
 import { StepResponse } from './response.ts'
 import { type Journey, pickJourney } from './scenario.ts'
+import type { Step } from './step.ts'
 
 /** What the engine hands to `scenarioTraffic` in each of its threads. */
 export interface ScenarioInput {
@@ -38,15 +40,25 @@ function* stepsOf (
 ): Generator<JourneyStep, void, JourneyAnswer> {
   const run = new JourneyRun(journey, random, iteration)
   for (let next = run.next(); next !== undefined;) {
-    const { step: { judge }, request, thinkMs, isRead } = next
+    const { step, request, thinkMs, isRead } = next
+    const judges = step.judge !== undefined
     const answer = yield {
       request,
       thinkMs,
-      keep: isRead,
-      ...(judge === undefined ? {} : { judge: (answer: JourneyAnswer) => judge(responseOf(answer)) }),
+      keep: isRead || judges,
+      ...(judges ? { judge: (answer: JourneyAnswer) => verdictOf(answer, step, journey) } : {}),
     }
     if (!answer.expected) return
     next = run.next(responseOf(answer))
+  }
+}
+
+function verdictOf (answer: JourneyAnswer, { name, judge }: Step, journey: Journey): string | undefined {
+  try {
+    return judge?.(responseOf(answer))
+  } catch (error) {
+    const message = `what step "${name}" of journey "${journey.name}" expects failed: ${thrownAt(error)}`
+    throw new ScenarioError('SCENARIO_STEP_FAILED', message, error)
   }
 }
 
