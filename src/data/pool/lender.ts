@@ -17,7 +17,8 @@ type Release = (error?: Error | boolean) => void
 
 /** One piece of work that asked for a connection, until it has one or gives up. */
 class Request {
-  readonly sinceMs: number
+  /** When it began to wait; `undefined` for one that need not. */
+  readonly sinceMs: number | undefined
   readonly context: Context | undefined
   readonly #answer: Borrower
   readonly #onGiveUp: (request: Request, error: unknown) => void
@@ -27,7 +28,7 @@ class Request {
 
   constructor (
     answer: Borrower,
-    sinceMs: number,
+    sinceMs: number | undefined,
     context: Context | undefined,
     onGiveUp: (request: Request, error: unknown) => void
   ) {
@@ -92,13 +93,16 @@ export class Lender {
     const refusal = context === undefined ? undefined : refusalOf(context)
     if (refusal !== undefined) return answer(refusal)
     const { clock, waitMs, metrics } = this.#options
-    const request = new Request(answer, clock.now(), context, this.#giveUp)
-    if (this.#lent < this.#pool.options.max) return this.#lend(request)
+    const { idleCount, options: { max } } = this.#pool
+    const room = this.#lent < max
+    const sinceMs = room && idleCount > 0 ? undefined : clock.now()
+    const request = new Request(answer, sinceMs, context, this.#giveUp)
+    if (room) return this.#lend(request)
     this.#line.add(request)
     request.watch(clock.after(waitMs, () => {
       metrics.timeouts.wait.add()
       this.#line.delete(request)
-      request.answer(new PoolWaitTimeoutError(waitMs, this.#pool.options.max))
+      request.answer(new PoolWaitTimeoutError(waitMs, max))
     }))
   }
 
@@ -139,7 +143,7 @@ export class Lender {
     }
     client.release = this.#releaseOnce(session, done)
     const { clock, metrics } = this.#options
-    metrics.waits.record((clock.now() - request.sinceMs) / 1_000)
+    metrics.waits.record(request.sinceMs === undefined ? 0 : (clock.now() - request.sinceMs) / 1_000)
     request.answer(undefined, client)
   }
 

@@ -57,6 +57,8 @@ export interface Work {
   readonly context: Context
   /** The client leaves. */
   leave(): void
+  /** The work has ended. */
+  settle(): void
   /** Runs `work` as this unit of work. */
   run<Result>(work: () => Result): Result
 }
@@ -74,5 +76,10 @@ export function workWith (deadline: Deadline = Deadline.none, clock: Clock = sys
       return signal.signal
     },
   }
-  return { context, leave: () => signal.leave(clock.now()), run: (work) => runWithContext(context, work) }
+  return {
+    context,
+    leave: () => signal.leave(clock.now()),
+    settle: () => signal.settle(),
+    run: (work) => runWithContext(context, work),
+  }
 }

@@ -44,6 +44,20 @@ test('a deadline becomes a timeout of the session, which is sent only when it ch
   assert.equal(proxy.texts.length, 3 + 1 + 24, 'nothing else is sent, but one question for each connection')
 })
 
+test('a session that serves short and long deadlines keeps the longer timeout, until only short ones come', async () => {
+  await using proxy = await countingProxy(database.url)
+  await using t = testPool({ connectionString: proxy.url, max: 1 })
+  const seen = (): Promise<string> => timeoutSeen(t.pool.query)
+  await seen()
+  for (let count = 0; count < 10; count++) {
+    await withLeft(400).run(seen)
+    await withLeft(9_000).run(seen)
+  }
+  assert.deepEqual(changes(proxy.texts), ['SET statement_timeout TO 500', 'SET statement_timeout TO 10000'])
+  for (let count = 0; count < 16; count++) assert.equal(await withLeft(400).run(seen), '10s')
+  assert.equal(await withLeft(400).run(seen), '500ms')
+})
+
 test('the timeout of the server ends what no cancel request could', async () => {
   await using t = testPool({ connectionString: database.url, max: 1 })
   await t.pool.query('SELECT 1')

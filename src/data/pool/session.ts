@@ -16,6 +16,9 @@ export interface SessionCommons {
   readonly statementTimeouts: 'session' | 'off'
 }
 
+/** A session that serves work of different deadlines keeps the longest, instead of changing all the time. */
+const lowerAfter = 16
+
 type Callback = (error: unknown, result?: unknown) => void
 type Send = (text: unknown, values?: unknown, callback?: unknown) => unknown
 
@@ -32,6 +35,8 @@ export class Session implements StatementKeeper {
   readonly #running: Statement[] = []
   /** The statement timeout that the session has; infinite for its own default, NaN for unknown. */
   #timeoutMs = Number.POSITIVE_INFINITY
+  /** How many statements in a row must find the timeout too loose before it is lowered. */
+  #patience = 0
   /** Its own default; `undefined` while it is unknown, or when timeouts are not for us to set. */
   #defaultMs: number | undefined
   #lost: Error | undefined
@@ -168,7 +173,15 @@ export class Session implements StatementKeeper {
       return undefined
     }
     const wantedMs = timeoutFor(remainingMs, this.#timeoutMs, this.#defaultMs)
-    if (wantedMs === this.#timeoutMs) return undefined
+    if (wantedMs === this.#timeoutMs) {
+      if (this.#patience > 0) this.#patience = lowerAfter
+      return undefined
+    }
+    if (wantedMs < this.#timeoutMs && this.#patience > 0) {
+      this.#patience--
+      return undefined
+    }
+    this.#patience = wantedMs > this.#timeoutMs ? lowerAfter : 0
     this.#timeoutMs = wantedMs
     this.#commons.metrics.timeoutChanges.add()
     const value = wantedMs === Number.POSITIVE_INFINITY ? 'DEFAULT' : String(wantedMs)
