@@ -15,8 +15,8 @@ export const noRoom = -1
  * Keys are known by 64 bits of a keyed hash, so that two live keys share an entry by chance only: with a million
  * live keys, the odds that any two of them do are 3 in 100 million. An entry belongs to its key until
  * `expiresAtMs`; nothing else ever takes it. Each key has two sets of 8 entries to choose from; when both are
- * full of live entries there is no room. While live keys are at most half of the table's, fewer than 1 in 1,000
- * new ones find none; at three quarters about 1 in 25.
+ * full of live entries there is no room. Of new keys, fewer than 1 in 10,000 find none while live ones fill three
+ * eighths of the table; about 1 in 700 when they fill half of it, 1 in 14 at three quarters.
  */
 export class KeyTable {
   readonly keys: number
