@@ -1,5 +1,30 @@
+export {
+  AgentDirectory,
+  type AgentDirectoryOptions,
+  type AgentVerification,
+  AgentVerifier,
+  type AgentVerifierOptions,
+  type DirectoryOutcome,
+  isPublicAddress,
+} from './agents/index.ts'
+export {
+  type BotClass,
+  botClasses,
+  type BotPolicy,
+  type BotReason,
+  type BotRequest,
+  BotScorer,
+  type BotScorerOptions,
+  type BotSignal,
+  type BotTreatment,
+  type BotVerdict,
+  defaultBotPolicy,
+  laneUnder,
+  readBotPolicy,
+} from './bots/index.ts'
 export { BodyDigest, contentDigest, digestStream, type ExpectedDigest } from './digest/index.ts'
-export { digestMismatch, type RefusalAnswer, refusalAnswer, verifyProblems } from './problems.ts'
+export { type VerifyMetrics, verifyMetrics } from './metrics.ts'
+export { botRefused, digestMismatch, type RefusalAnswer, refusalAnswer, verifyProblems } from './problems.ts'
 export {
   localReplayStore,
   memoryReplayStore,

@@ -1,4 +1,5 @@
 import { type ExplainedProblemKind, explainProblems, Problem } from '../../kernel/index.ts'
+import type { BotVerdict } from './bots/index.ts'
 import type { SignatureRefusal, SignatureVerifier } from './signature/index.ts'
 
 export type VerifyProblemCode =
@@ -6,6 +7,7 @@ export type VerifyProblemCode =
   | 'SIGNATURE_INVALID'
   | 'SIGNATURE_NOT_CHECKED'
   | 'DIGEST_MISMATCH'
+  | 'BOT_REFUSED'
 
 /** What verification can answer. */
 export const verifyProblems: Readonly<Record<VerifyProblemCode, ExplainedProblemKind>> = explainProblems({
@@ -32,6 +34,12 @@ export const verifyProblems: Readonly<Record<VerifyProblemCode, ExplainedProblem
     'The body is not the one that was promised',
     'the body that arrived does not have the digest that `Content-Digest` gives',
     'Compute the digest over the bytes as they are sent, after compression, and send them unchanged.',
+  ],
+  BOT_REFUSED: [
+    403,
+    'The service does not take requests from this kind of client',
+    'the service refuses a class of clients by its bot policy, and the request looks like one of it',
+    'Identify the client: sign as an agent (Web Bot Auth), use an API key, or ask the team of the service.',
   ],
 })
 
@@ -79,4 +87,9 @@ export function refusalAnswer (refusal: SignatureRefusal, verifier: SignatureVer
 /** For `digestStream`. */
 export function digestMismatch (): Problem {
   return new Problem(verifyProblems.DIGEST_MISMATCH)
+}
+
+/** For a treatment that refuses. It names the class and not the reasons: they would teach what to imitate. */
+export function botRefused (verdict: BotVerdict): Problem {
+  return new Problem(verifyProblems.BOT_REFUSED, { extensions: { class: verdict.class } })
 }
