@@ -64,7 +64,8 @@ test('a rule that is none is told, with its route and value', () => {
 test('rules that contradict each other are told', () => {
   for (
     const [rules, ...parts] of [
-      [[{ perSecond: 1 }, { perSecond: 2 }], 'names of rules', 'perSecond-client'],
+      [[{ perSecond: 1 }, { perSecond: 2 }], 'the only rule of that name', 'perSecond-client'],
+      [[{ perSecond: 1 }, { perSecond: 1 }], 'names of rules', 'perSecond-client'],
       [[{ perSecond: 5 }, { perMinute: 300 }], 'perMinute-client', 'never refuse'],
       [
         [{ quota: { requests: 500, per: 'month' } }, { quota: { requests: 500, per: 'day' } }],
@@ -86,7 +87,7 @@ test('rules that each refuse something the other does not are no contradiction',
   const fine: readonly (readonly LimitRule[])[] = [
     [{ perSecond: 5 }, { perMinute: 100 }],
     [{ perSecond: 5 }, { perMinute: 300, by: 'tenant' }],
-    [{ perSecond: 5 }, { perMinute: 300, burst: 3 }],
+    [{ perSecond: 5 }, { perMinute: 600, burst: 3 }],
     [{ perSecond: 5 }, { perMinute: 300, cost: 2 }],
     [{ perSecond: 5 }, { perMinute: 300, across: 'service' }],
     [{ perSecond: 5, shadow: true }, { perMinute: 300 }],

@@ -132,11 +132,10 @@ export class Limiter implements AsyncDisposable {
       return limit
     }
     if (figuresKey(known) !== figuresKey(figures)) {
-      throw new SettingError(
-        setting,
-        'of the same figures on every route that shares its name and counts across the service',
-        figures.id
-      )
+      const rule = figures.id.startsWith('service ') ?
+        'of the same figures on every route where a rule of that name counts across the service' :
+        'the only rule of that name there (give one another `name`)'
+      throw new SettingError(setting, rule, figures.id)
     }
     return known
   }
