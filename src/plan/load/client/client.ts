@@ -84,15 +84,19 @@ export class Client implements ConnectionOwner {
 
   /** Gives up on every exchange whose patience has ended. */
   expire (nowMs: number): void {
+    let gaveUp = false
     for (const line of this.#patience) {
       for (let late = line.expired(nowMs); late !== undefined; late = line.expired(nowMs)) {
         const wasWaiting = late.waiting
         late.connection?.leave(this.#options.giveUp === 'reset')
-        if (late.connection !== undefined) this.#forget(late.connection)
+        if (late.connection !== undefined) this.#all.delete(late.connection)
         this.#settle(late)
         late.owner.failed(late, wasWaiting ? 'unsent' : 'timeout')
+        gaveUp = true
       }
     }
+    // Not before: who waits may have run out of patience too.
+    if (gaveUp) this.#fillRoom()
   }
 
   /**
@@ -212,7 +216,6 @@ export class Client implements ConnectionOwner {
     return connection
   }
 
-  /** There is room for one more. */
   #forget (connection: Carrier): void {
     if (!this.#all.delete(connection) || this.#closing) return
     const idle = this.#idle[connection.targetIndex]
@@ -220,6 +223,10 @@ export class Client implements ConnectionOwner {
     if (idle !== undefined && idle.length > 2 * this.#all.size + 64) {
       this.#idle[connection.targetIndex] = idle.filter(({ gone }) => !gone)
     }
+    this.#fillRoom()
+  }
+
+  #fillRoom (): void {
     for (const waiting of this.#waiting) {
       for (const next of waiting) {
         if (this.#all.size >= this.#options.maximum) return
