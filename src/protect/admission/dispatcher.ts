@@ -92,9 +92,12 @@ export class Dispatcher {
     this.#connections++
   }
 
-  /** Whether a unit may be run where it is read: nothing waits, and this turn has not run a slice yet. */
+  /**
+   * Whether a unit may be run where it is read: nothing waits, nobody has connected, and this turn has not run a
+   * slice yet.
+   */
   mayRunNow (nowMs: number): boolean {
-    return this.queue.length === 0 && this.#turnCostMs < sliceMs && nowMs - this.#turnStartMs < sliceMs
+    return this.queue.length === 0 && this.#connections === 0 && this.#turnCostMs < sliceMs && nowMs - this.#turnStartMs < sliceMs
   }
 
   /** Tells that a unit is run where it was read. */

@@ -30,6 +30,8 @@ export interface SimulatedLoad {
   readonly criticality?: Criticality
   readonly tenant?: string
   readonly deadlineMs?: number
+  /** Each request comes on a connection of its own, which must be accepted first: one a turn. */
+  readonly connectsAnew?: boolean
   /** Called for each refused or abandoned request; what it returns, in milliseconds, is when it is sent again. */
   readonly retryAfterMs?: (seconds: number | undefined) => number | undefined
 }
@@ -55,6 +57,8 @@ export interface SimulationOptions {
   /** What reading a request and answering it at once costs, and what a run costs beside its handler. */
   readonly refusalMs?: number
   readonly overheadMs?: number
+  /** What accepting a connection costs. */
+  readonly acceptMs?: number
   /** The process does nothing from `atMs` on, for `forMs`: a garbage collection, say. */
   readonly pauses?: readonly { readonly atMs: number; readonly forMs: number }[]
   /** Things that happen behind the routes. */
@@ -78,13 +82,14 @@ export const patienceMs = 1_000
  * The same seed gives the same run.
  */
 export function simulate (loads: readonly SimulatedLoad[], options: SimulationOptions): Simulation {
-  const { forMs, seed = 1, refusalMs = 0.015, overheadMs = 0.03, protect = true } = options
+  const { forMs, seed = 1, refusalMs = 0.015, overheadMs = 0.03, acceptMs = 0.03, protect = true } = options
   const random = seededRandom(seed)
   const outcomes: Outcome[] = []
   const events = new EventHeap()
   let nowMs = 0
   let idleMs = 0
   let turnEnd: (() => void)[] = []
+  const connections: (() => void)[] = []
   const clock: Clock = {
     ...manualClock(),
     now: () => nowMs,
@@ -113,7 +118,7 @@ export function simulate (loads: readonly SimulatedLoad[], options: SimulationOp
 
   while (nowMs < forMs + patienceMs + 100) {
     const next = events.firstMs()
-    if (turnEnd.length === 0 && next > nowMs) {
+    if (turnEnd.length === 0 && connections.length === 0 && next > nowMs) {
       if (next === Number.POSITIVE_INFINITY) break
       idleMs += next - nowMs
       nowMs = next
@@ -121,6 +126,12 @@ export function simulate (loads: readonly SimulatedLoad[], options: SimulationOp
     // What is due when the turn begins is all that it reads.
     const readMs = nowMs
     while (events.firstMs() <= readMs) events.runFirst()
+    const connection = connections.shift()
+    if (connection !== undefined) {
+      nowMs += acceptMs
+      if (protect) admission.connected()
+      events.add(nowMs, connection)
+    }
     const steps = turnEnd
     turnEnd = []
     for (const step of steps) step()
@@ -133,7 +144,8 @@ export function simulate (loads: readonly SimulatedLoad[], options: SimulationOp
     if (atMs > Math.min(forMs, load.untilMs ?? forMs)) return
     events.add(atMs, () => {
       scheduleNext(load, atMs)
-      arrive(load, atMs)
+      if (load.connectsAnew === true) connections.push(() => arrive(load, atMs))
+      else arrive(load, atMs)
     })
   }
 
