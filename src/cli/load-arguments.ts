@@ -7,6 +7,7 @@ import {
   type LoadDefinition,
   type Method,
   methods,
+  parseTarget,
   type StepDefinition,
 } from '../plan/load/scenario/index.ts'
 import type { Arguments } from './command.ts'
@@ -31,7 +32,10 @@ export function readLoadArguments (given: Arguments, { directory }: Surroundings
   const { operand, options } = given
   if (operand === undefined) throw new UsageError('say what to load: a URL, or the file of a scenario', help)
   const shared = sharedOf(options)
+  const { target } = options
   if (/^[a-z][a-z\d+.-]*:\/\//i.test(operand)) {
+    if (target !== undefined)
+      throw new UsageError(`--target is for a scenario; ${operand} is a target itself`, help)
     return { kind: 'url', definition: { ...shared, ...definitionOf(operand, options, directory) } }
   }
   const path = resolve(directory, operand)
@@ -41,7 +45,14 @@ export function readLoadArguments (given: Arguments, { directory }: Surroundings
   if (stray !== undefined) {
     throw new UsageError(`--${stray} is for a single URL; a scenario says what it sends by itself`, help)
   }
-  return { kind: 'scenario', module: pathToFileURL(path), overrides: shared }
+  const overrides = { ...shared, ...(target === undefined ? {} : { target: targetOf(target) }) }
+  return { kind: 'scenario', module: pathToFileURL(path), overrides }
+}
+
+/** Checked here, so that what is wrong is said of the flag and not of the scenario's file. */
+function targetOf (text: unknown): string {
+  parseTarget(text, '--target')
+  return String(text)
 }
 
 function hint (operand: string): string {

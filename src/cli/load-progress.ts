@@ -81,7 +81,11 @@ function factsOf (progress: RunProgress): (readonly [name: string, text: string,
     ],
     ['latency', `p50 ${showMs(interval.p50Ms)}, p99 ${showMs(interval.p99Ms)} from the intended start`],
     ['failed', `${failed} of ${totals.due}${kindsOf(progress)}`, failed > 0],
-    ['generator', `sends ${showMs(interval.lagP99Ms)} late at p99`, interval.lagP99Ms > 10],
+    [
+      'generator',
+      Number.isNaN(interval.lagP99Ms) ? 'sends nothing' : `sends ${showMs(interval.lagP99Ms)} late at p99`,
+      interval.lagP99Ms > 10,
+    ],
   ]
 }
 

@@ -42,6 +42,7 @@ export const load: Command = {
       placeholder: 'TIME',
       help: 'At the first rate, before the rest, and not counted. [0s]',
     },
+    { flag: '--target', placeholder: 'URL', help: 'Where a scenario is sent, in place of its own target.' },
     { flag: '--method', placeholder: 'METHOD', help: 'Of a single URL. [GET, or POST with a body]' },
     {
       flag: '--header',

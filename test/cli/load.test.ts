@@ -135,7 +135,7 @@ test('a journey uses the answers before it, and takes its headers, body and targ
   })
   const files = {
     'load.ts': scenario(`
-      target: '${server.url}' as string,
+      target: 'http://shop.invalid' as string,
       arrivals: [{ from: 20, for: '1s' }],
       process: 'constant',
       journeys: [{ name: 'order', steps: [
@@ -148,7 +148,16 @@ test('a journey uses the answers before it, and takes its headers, body and targ
       thresholds: ['error_rate < 1%'],`),
   }
   const { document } = await documentOf(
-    ['load.ts', ...patient, '--header', 'authorization: Bearer t', '--threshold', 'p99[look] < 10s'],
+    [
+      'load.ts',
+      ...patient,
+      '--target',
+      server.url,
+      '--header',
+      'authorization: Bearer t',
+      '--threshold',
+      'p99[look] < 10s',
+    ],
     files
   )
   assert.deepEqual(document.thresholds.map(({ threshold, passed }) => [threshold, passed]), [
@@ -311,6 +320,11 @@ const slips: readonly (readonly [claim: string, args: readonly string[], says: R
     'a threshold of a request that there is not',
     ['http://localhost:1/a', '--threshold', 'p99[GET /b]<1s'],
     /the request of threshold .* must be one of GET \/a, got "GET \/b"/,
+  ],
+  [
+    'a target beside a URL',
+    ['http://localhost:1', '--target', 'http://localhost:2'],
+    /--target is for a scenario/,
   ],
   ['two bodies', ['http://localhost:1', '--body', 'a', '--body-file', 'b'], /two bodies; say one/],
   [

@@ -25,7 +25,9 @@ const ownFolder = fileURLToPath(new URL('.', import.meta.url))
 export function thrownAt (error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const frames = error.stack?.slice(error.stack.indexOf('\n    at ')) ?? ''
-  const places = [...frames.matchAll(/(?:file:\/\/)?(\/[^\s()]+:\d+:\d+)/g)].map(([, place = '']) => place)
+  const places = [...frames.matchAll(/(?:file:\/\/|[ (])(\/[^\s()]+:\d+:\d+)/g)].map(([, place = '']) =>
+    place
+  )
   const place = places.find((each) => !each.startsWith(ownFolder)) ?? places[0]
   return place === undefined || error.message.includes(place) ?
     error.message :
