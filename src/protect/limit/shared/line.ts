@@ -49,7 +49,10 @@ export class Line {
   }
 
   get up (): boolean {
-    return this.#downSinceMs === undefined && !this.#closed
+    if (this.#downSinceMs !== undefined || this.#closed) return false
+    if (this.#options.ledger.reachable()) return true
+    this.#failed(new Error(`${this.#options.ledger.name} is not connected`))
+    return false
   }
 
   /** @returns undefined when it failed or took too long */
@@ -86,10 +89,6 @@ export class Line {
   /** Runs one round trip to its end or to the bound, whichever is first; a failure takes the line down. */
   async #bounded<Answer> (run: () => Promise<Answer>): Promise<Answer | undefined> {
     const { ledger } = this.#options
-    if (!ledger.reachable()) {
-      this.#failed(new Error(`${ledger.name} is not connected`))
-      return undefined
-    }
     this.sent++
     const { promise, resolve } = Promise.withResolvers<Answer | undefined>()
     let ended = false

@@ -1,12 +1,17 @@
 import { Redis } from 'ioredis'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type TestRedis, testRedis } from '../../../engines/redis/redis.fixture.ts'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { redisProgram, type TestRedis, testRedis } from '../../../engines/redis/redis.fixture.ts'
+import { waitUntil } from '../../../engines/wait-until.fixture.ts'
 import { type Clock, type ManualClock, manualClock, systemClock } from '../../../kernel/index.ts'
 import { Calendar } from '../calendar.ts'
 import type { ConcurrencyLimit, Limit, QuotaLimit, RateLimit, SlidingLimit } from '../limit.ts'
 import { Claim } from '../store.ts'
 
-const password = 'limits'
+export const password = 'limits'
 let ordinal = 0
 
 function base (name: string): Pick<Limit, 'id' | 'ordinal' | 'shadow' | 'whenStoreFails'> {
@@ -52,7 +57,38 @@ export interface RedisServer extends AsyncDisposable {
 
 /** A Redis of its own, and clients as the redis engine makes them. */
 export async function redisServer (port?: number): Promise<RedisServer> {
-  const server = await testRedis(password, port)
+  return serving(await testRedis(password, port))
+}
+
+/** A Redis Cluster of one node, which refuses scripts over several slots as any does. */
+export async function redisClusterNode (): Promise<RedisServer> {
+  const free = await testRedis(password)
+  await free[Symbol.asyncDispose]()
+  const folder = await mkdtemp(join(tmpdir(), 'plimsoll-limits-'))
+  const args = ['--bind', '127.0.0.1', '--port', String(free.port), '--save', '', '--requirepass', password]
+  const child = spawn(redisProgram ?? '', [...args, '--cluster-enabled', 'yes', '--dir', folder], {
+    stdio: 'ignore',
+  })
+  const running = serving({
+    port: free.port,
+    process: child,
+    async [Symbol.asyncDispose] () {
+      const exited = once(child, 'exit')
+      child.kill('SIGKILL')
+      await exited
+      await rm(folder, { recursive: true })
+    },
+  })
+  const redis = await running.client()
+  await redis.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+  await waitUntil(
+    'the cluster is up',
+    async () => String(await redis.call('CLUSTER', 'INFO')).includes('cluster_state:ok')
+  )
+  return running
+}
+
+function serving (server: TestRedis): RedisServer {
   const clients: Redis[] = []
   return {
     server,
@@ -66,7 +102,7 @@ export async function redisServer (port?: number): Promise<RedisServer> {
       })
       redis.on('error', () => {})
       clients.push(redis)
-      await once(redis, 'ready')
+      await waitUntil('the client is connected', () => redis.status === 'ready')
       return redis
     },
     async [Symbol.asyncDispose] () {
