@@ -5,7 +5,7 @@ import { BotScorer } from './bots/index.ts'
 import { verifyMetrics } from './metrics.ts'
 import { keySet, SignatureVerifier } from './signature/index.ts'
 
-test('outcomes, fetches and classes are counted under labels that clients do not choose', () => {
+test('outcomes, fetches and classes are counted under labels that clients do not choose', async () => {
   const registry = new MetricsRegistry()
   const metrics = verifyMetrics(registry)
   const verifier = new SignatureVerifier({ keys: keySet([]), ...metrics.signatures })
@@ -21,7 +21,8 @@ test('outcomes, fetches and classes are counted under labels that clients do not
     client: 'c',
     path: '/',
   })
-  const text = [...renderMetrics(registry.snapshot(), 'prometheus')].join('')
+  let text = ''
+  for await (const part of renderMetrics(registry.snapshot(), 'prometheus')) text += part
   const lines = [
     'plimsoll_signature_verifications_total{for="request",outcome="missing",algorithm="none"} 1',
     'plimsoll_signature_verifications_total{for="request",outcome="malformed",algorithm="none"} 1',

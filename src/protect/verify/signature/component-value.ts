@@ -71,12 +71,13 @@ export function formEncoded (text: string): string {
 
 function fieldValue (component: Component, source: ValueSource): string | SignatureRefusal {
   const { name, identifier, parameters } = component
-  const lines = source.fields.lines(name)
-  if (lines === undefined) return refuse('component-absent', identifier)
   if (parameters.has('bs')) {
+    const lines = source.fields.lines(name)
+    if (lines === undefined) return refuse('component-absent', identifier)
     return lines.map((line) => `:${Buffer.from(line, 'latin1').toString('base64')}:`).join(', ')
   }
-  const value = source.fields.value(name) ?? ''
+  const value = source.fields.value(name)
+  if (value === undefined) return refuse('component-absent', identifier)
   if (!fieldText.test(value))
     return refuse('component-unsupported', `${identifier} is not ASCII; cover it with bs`)
   const key = parameters.get('key')

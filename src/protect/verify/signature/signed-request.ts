@@ -13,28 +13,33 @@ export interface SignedRequest {
   readonly hasBody: boolean
 }
 
-/** The lines of each field of a request, by lower-case name. */
+/**
+ * The lines of each field of a request, by lower-case name. It looks for a name when asked: a signature covers few
+ * fields, and most requests carry none.
+ */
 export class FieldLines {
-  readonly #lines: Map<string, string[]> = new Map()
+  readonly #rawHeaders: readonly string[]
 
   constructor (rawHeaders: readonly string[]) {
-    for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-      const name = rawHeaders[at]!.toLowerCase()
-      const value = trimField(rawHeaders[at + 1]!)
-      const lines = this.#lines.get(name)
-      if (lines === undefined) this.#lines.set(name, [value])
-      else lines.push(value)
-    }
+    this.#rawHeaders = rawHeaders
   }
 
   /** Its lines, white space around each removed; undefined when the request has no such field. */
   lines (name: string): readonly string[] | undefined {
-    return this.#lines.get(name)
+    let lines: string[] | undefined
+    for (let at = 0; at + 1 < this.#rawHeaders.length; at += 2) {
+      const sent = this.#rawHeaders[at]!
+      if (sent.length !== name.length || sent.toLowerCase() !== name) continue
+      const value = trimField(this.#rawHeaders[at + 1]!)
+      if (lines === undefined) lines = [value]
+      else lines.push(value)
+    }
+    return lines
   }
 
   /** Its lines as one value. @see https://www.rfc-editor.org/rfc/rfc9421#section-2.1 */
   value (name: string): string | undefined {
-    const lines = this.#lines.get(name)
+    const lines = this.lines(name)
     if (lines === undefined || lines.length === 1) return lines?.[0]
     // RFC 9113, 8.2.3: crumbs of a cookie are one cookie again outside HTTP/2.
     return lines.join(name === 'cookie' ? '; ' : ', ')
