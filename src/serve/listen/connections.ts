@@ -15,6 +15,8 @@ export class Connections {
   readonly sessions: Set<OpenSession> = new Set()
   /** Refused because the limit was reached. */
   dropped = 0
+  /** Called for each connection that is accepted. */
+  onAccept: (() => void) | undefined
   /** Called when the last connection has closed. */
   onEmpty: (() => void) | undefined
   /** Called for each HTTP/2 session that begins. */
@@ -31,6 +33,7 @@ export class Connections {
     const own = { open: 0 }
     server.on('connection', (socket: Socket) => {
       own.open++
+      this.onAccept?.()
       this.#add(this.accepted, socket)
       socket.once('close', () => {
         own.open--

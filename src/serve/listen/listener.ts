@@ -29,6 +29,8 @@ export interface Listener {
   readonly listen: () => Promise<readonly BoundAddress[]>
   /** From now on, new sessions are sealed with these 48 bytes; older tickets mean a full handshake. */
   readonly setTicketKeys: (keys: Buffer) => void
+  /** Calls `run` for each connection that is accepted from now on, at any of the addresses. */
+  readonly onAccept: (run: () => void) => void
   /** Open connections. */
   readonly connections: () => number
   /** Connections refused because of `limits.connections`, so far. */
@@ -81,6 +83,9 @@ export function openListener (given: ListenOptions): Listener {
       checkTicketKeys(keys)
       ticketKeys = keys
       useTicketKeys()
+    },
+    onAccept (run) {
+      connections.onAccept = run
     },
     connections: () => connections.accepted.size,
     dropped: () => connections.dropped,

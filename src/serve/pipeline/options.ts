@@ -9,9 +9,10 @@ import {
   systemRandom,
 } from '../../kernel/index.ts'
 import { Admission } from '../../protect/admission/index.ts'
-import { Limiter, type LimiterOptions, type LimitRule, type RouteRules } from '../../protect/limit/index.ts'
+import type { LimitRule, RouteRules } from '../../protect/limit/index.ts'
 import { type AccessLog, type Logger, MetricsRegistry, Tracer } from '../../telemetry/index.ts'
 import { Edge } from './edge.ts'
+import { LazyLimiter, type LimitsOptions } from './lazy-limiter.ts'
 import type { ContextSource, WhoseOf } from './request-context.ts'
 
 /** Options of the `plimsoll` plugin. All have defaults: `app.register(plimsoll)` is a complete set-up. */
@@ -34,10 +35,7 @@ export interface PipelineOptions {
    */
   readonly admission?: Admission | false
   /** Where and how limits are counted, and those of routes that name none; see docs/limits.md. */
-  readonly limits?: Omit<LimiterOptions, 'registry' | 'plans' | 'clock' | 'random'> & {
-    /** For routes that say nothing of limits, each counted for itself. @default none */
-    readonly rules?: RouteRules
-  }
+  readonly limits?: LimitsOptions
   readonly deadline?: {
     /** For routes that name none. @default no limit */
     readonly default?: Duration
@@ -84,11 +82,7 @@ export interface ResolvedPipelineOptions {
   readonly logger: Logger | undefined
   readonly accessLog: AccessLog | undefined
   readonly admission: Admission | undefined
-  /** Made when the first route asks for it: its table takes memory. */
-  readonly limiter: () => Limiter
-  /** Closes the limiter, if it was made. */
-  readonly closeLimiter: () => Promise<void>
-  readonly defaultRules: RouteRules | undefined
+  readonly limiter: LazyLimiter
   readonly defaultDeadlineMs: number
   readonly source: ContextSource
   readonly metricsPath: string | undefined
@@ -113,16 +107,17 @@ export function resolvePipelineOptions (options: PipelineOptions): ResolvedPipel
     ceilings: ceilingsOf(plans),
     maxDeadlineMs,
   }
-  const { rules: defaultRules, ...limits } = options.limits ?? {}
   const planLimits = Object.entries(plans).flatMap(([name, plan]) =>
     plan.limits === undefined ? [] : [[name, plan.limits] as const]
   )
-  let made: Limiter | undefined
   return {
-    limiter: () =>
-      made ??= new Limiter({ ...limits, plans: Object.fromEntries(planLimits), registry, clock, random }),
-    closeLimiter: async () => made?.close(),
-    defaultRules,
+    limiter: new LazyLimiter({
+      options: options.limits ?? {},
+      plans: Object.fromEntries(planLimits),
+      registry,
+      clock,
+      random,
+    }),
     registry,
     tracer,
     logger,

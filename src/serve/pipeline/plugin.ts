@@ -37,11 +37,11 @@ declare module 'fastify' {
  * Register it before your routes; routes declared earlier are served as before, without it.
  */
 async function pipeline (app: FastifyInstance, options: PipelineOptions): Promise<void> {
-  const { registry, tracer, logger, accessLog, admission, source, metricsPath, closeLimiter, ...forRoutes } =
+  const { registry, tracer, logger, accessLog, admission, source, metricsPath, limiter, ...forRoutes } =
     resolvePipelineOptions(options)
   const { clock, random } = source
   const recorder = new Recorder({ registry, accessLog, clock, random })
-  const compiler = new RouteCompiler({ ...forRoutes, durations: recorder.durations, admission })
+  const compiler = new RouteCompiler({ ...forRoutes, limiter, durations: recorder.durations, admission })
   const path = new RequestPath({
     source,
     recorder,
@@ -57,7 +57,7 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
   app.setGenReqId(requestIds(random))
   app.addHook('onRoute', (route) => compiler.compile(route))
   app.addHook('onRequest', (request, reply, done) => path.arrive(request, reply, done))
-  app.addHook('onClose', closeLimiter)
+  app.addHook('onClose', () => limiter.close())
   if (options.admission === undefined) app.server.on('connection', () => admission?.connected())
 
   app.setErrorHandler(function answerProblem (error: FastifyError, request, reply) {

@@ -1,8 +1,9 @@
 import type { RouteOptions } from 'fastify'
 import { parseCriticality, parseDuration, SettingError } from '../../kernel/index.ts'
 import type { Admission } from '../../protect/admission/index.ts'
-import type { Limiter, RouteLimit, RouteRules } from '../../protect/limit/index.ts'
+import type { RouteLimit } from '../../protect/limit/index.ts'
 import type { HistogramFamily } from '../../telemetry/index.ts'
+import type { LazyLimiter } from './lazy-limiter.ts'
 import type { RouteSettings } from './options.ts'
 import { RequestUnit } from './request-unit.ts'
 import { planOf, RoutePlan } from './route-plan.ts'
@@ -11,9 +12,7 @@ import { planOf, RoutePlan } from './route-plan.ts'
 export interface PlanParts {
   readonly durations: HistogramFamily
   readonly admission: Admission | undefined
-  readonly limiter: () => Limiter
-  /** For routes that say nothing of limits. */
-  readonly defaultRules: RouteRules | undefined
+  readonly limiter: LazyLimiter
   /** For routes that name none, in milliseconds; infinite for none. */
   readonly defaultDeadlineMs: number
 }
@@ -85,11 +84,11 @@ function deadlineOf (
 function limitOf (
   name: string,
   { limit, exempt }: RouteSettings,
-  { limiter, defaultRules }: PlanParts
+  { limiter }: PlanParts
 ): RouteLimit | undefined {
-  const rules = limit ?? (exempt === true ? false : defaultRules ?? false)
+  const rules = limit ?? (exempt === true ? false : limiter.defaultRules ?? false)
   if (rules === false) return undefined
-  const compiled = limiter().compile(name, rules)
+  const compiled = limiter.get().compile(name, rules)
   return compiled.limited ? compiled : undefined
 }
 

@@ -9,6 +9,7 @@ import type {
   RawServerDefault,
 } from 'fastify'
 import { SettingError } from '../../kernel/index.ts'
+import type { LimitsOptions, PipelineOptions } from '../pipeline/index.ts'
 
 /** The Fastify app that a service adds its routes to; TypeBox schemas type its requests. */
 export type ServiceApp = FastifyInstance<
@@ -41,6 +42,10 @@ export interface ServiceDefinition {
   readonly redis?: boolean
   /** A module whose exported functions `app.compute` runs on threads. */
   readonly compute?: URL
+  /** Who calls, and what they may. */
+  readonly callers?: Pick<PipelineOptions, 'tenantOf' | 'planOf' | 'apiKeyOf' | 'plans'>
+  /** Limits of routes that name none, and how all are told; where they are counted is the setting `rateLimits.store`. */
+  readonly limits?: Omit<LimitsOptions, 'store'>
   /** Declares the routes. */
   readonly routes: (app: ServiceApp) => void | Promise<void>
   /** Runs before the first request is accepted: fill a cache, make the first slow call. */

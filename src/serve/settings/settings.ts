@@ -50,7 +50,7 @@ interface SettingTypes {
     readonly enabled: boolean
   }
   readonly rateLimits: {
-    /** Who counts: each worker, the machine, or Redis; `auto` is Redis where there is one, else the machine. */
+    /** Who counts: each worker, the machine, or Redis; `auto` is Redis for a service that declares it, else the machine. */
     readonly store: 'auto' | 'memory' | 'local' | 'redis'
   }
   readonly idempotency: {

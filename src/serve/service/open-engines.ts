@@ -1,0 +1,86 @@
+import type { Redis } from 'ioredis'
+import type { Pool } from 'pg'
+import { postgresEngine, redisEngine } from '../../engines/index.ts'
+import { SettingError } from '../../kernel/index.ts'
+import type { Compute } from '../compute/index.ts'
+import type { ServiceEnvironment } from './environment.ts'
+import type { Service, ServiceDatabase } from './service.ts'
+
+/** What a service asks for, connected; `undefined` for what it does not. Closed by the environment's lifecycle. */
+export interface Engines {
+  readonly data: Pool | undefined
+  readonly redis: Redis | undefined
+  readonly compute: Compute | undefined
+}
+
+/** @throws SettingError for a setting that the service needs; what an engine or a migration throws */
+export async function openEngines (service: Service, environment: ServiceEnvironment): Promise<Engines> {
+  const { name, database, redis, compute } = service
+  return {
+    data: database === undefined ? undefined : await openDatabase(name, database, environment),
+    redis: redis === true ?
+      await openRedis('since the service declares `redis: true`', environment) :
+      undefined,
+    compute: compute === undefined ? undefined : await openThreads(compute, environment),
+  }
+}
+
+/** @param reason why it is needed, for the message */
+export async function openRedis (
+  reason: string,
+  { settings, health, lifecycle }: ServiceEnvironment
+): Promise<Redis> {
+  const { url } = settings.redis
+  if (url === undefined) throw new SettingError('redis.url', `set, ${reason}`, url)
+  const engine = redisEngine({ url })
+  await lifecycle.start({ name: 'redis', close: () => engine.close() })
+  const client = await engine.connect()
+  health.addCheck({ name: 'redis', run: (signal) => engine.check(signal) })
+  return client
+}
+
+async function openDatabase (
+  name: string,
+  { schema, migrations, seed }: ServiceDatabase,
+  { settings, telemetry: { registry }, health, lifecycle, onProgress }: ServiceEnvironment
+): Promise<Pool> {
+  const { url, poolSize, seed: seeding, wait: waitMs, statementTimeouts } = settings.database
+  if (url === undefined || url === 'embedded') {
+    const rule = `the URL of a PostgreSQL, since the service "${name}" declares a database ` +
+      '(or "embedded", which `plimsoll dev` and `plimsoll serve` start for you)'
+    throw new SettingError('database.url', rule, url)
+  }
+  const engine = postgresEngine({ url, poolSize, schema, applicationName: `plimsoll ${name}` })
+  await lifecycle.start({ name: 'postgres', close: () => engine.close() })
+  const pool = await engine.connect()
+  onProgress('applying migrations')
+  // Loaded by services with a database, so that the others start without it.
+  const { migrate, withDeadlines } = await import('../../data/index.ts')
+  await migrate({
+    pool,
+    schema,
+    directory: migrations,
+    ...(seed !== undefined && seeding === 'always' ? { seed } : {}),
+    onProgress: ({ done, total, name }) => onProgress(`migration ${name}`, total === 0 ? 1 : done / total),
+  })
+  health.addCheck({ name: 'postgres', run: (signal) => engine.check(signal) })
+  return withDeadlines(pool, { registry, waitMs, statementTimeouts })
+}
+
+async function openThreads (
+  module: URL,
+  { settings, telemetry: { registry, logger }, lifecycle }: ServiceEnvironment
+): Promise<Compute> {
+  // Loaded by services that compute, so that the others start without it.
+  const { openCompute } = await import('../compute/index.ts')
+  const { threads, queue } = settings.compute
+  const compute = await openCompute({
+    module,
+    queue,
+    registry,
+    onThreadLost: (error) => logger.error({ err: error }, 'a compute thread was lost'),
+    ...(threads === 'auto' ? {} : { threads }),
+  })
+  await lifecycle.start({ name: 'compute', close: () => compute.close() })
+  return compute
+}

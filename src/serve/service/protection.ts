@@ -1,0 +1,67 @@
+import { Admission } from '../../protect/admission/index.ts'
+import type { LimitStore } from '../../protect/limit/index.ts'
+import {
+  localStore,
+  redisStore,
+  type SharedStoreOptions,
+  type StoreOutage,
+} from '../../protect/limit/shared/index.ts'
+import type { PipelineOptions } from '../pipeline/index.ts'
+import type { ServiceEnvironment } from './environment.ts'
+import { type Engines, openRedis } from './open-engines.ts'
+import type { Service } from './service.ts'
+
+/** What holds a service at its load line, as its settings say. */
+export async function protection (
+  service: Service,
+  environment: ServiceEnvironment,
+  engines: Engines
+): Promise<PipelineOptions> {
+  const { settings: { deadline, trustProxy } } = environment
+  return {
+    trusted: trustProxy,
+    deadline,
+    admission: admissionOf(environment),
+    limits: { ...service.limits, store: await limitStore(service, environment, engines) },
+  }
+}
+
+function admissionOf (
+  { settings, telemetry: { registry }, listener }: ServiceEnvironment
+): Admission | false {
+  if (!settings.admission.enabled) return false
+  const admission = new Admission({ registry })
+  listener?.onAccept(() => admission.connected())
+  return admission
+}
+
+/** What makes the store, should a route have limits. */
+async function limitStore (
+  { name }: Service,
+  environment: ServiceEnvironment,
+  engines: Engines
+): Promise<(() => LimitStore) | undefined> {
+  const { settings: { rateLimits }, telemetry: { registry, logger }, lifecycle, local } = environment
+  const kind = rateLimits.store === 'auto' ?
+    engines.redis === undefined ? 'local' : 'redis' :
+    rateLimits.store
+  if (kind === 'memory') return undefined
+  const options: SharedStoreOptions = {
+    registry,
+    onOutage (outage: StoreOutage) {
+      if (outage.state === 'gone')
+        logger.warn({ err: outage.error }, 'the store of limits is gone: each worker keeps its share')
+      else logger.info({ downMs: outage.downMs }, 'the store of limits is back')
+    },
+  }
+  const redis = kind === 'redis' ?
+    engines.redis ?? await openRedis('since rateLimits.store is redis', environment) :
+    undefined
+  return function openStore () {
+    const store = redis === undefined ?
+      localStore({ ...options, client: local, prefix: `limit:${name}` }) :
+      redisStore({ ...options, redis, prefix: `plimsoll:limit:${name}` })
+    void lifecycle.start({ name: 'limits', close: () => store.close() })
+    return store
+  }
+}

@@ -1,0 +1,27 @@
+import type { FastifyInstance } from 'fastify'
+import type { ServiceEnvironment } from './environment.ts'
+import type { Engines } from './open-engines.ts'
+
+/** Gives the routes what the service asks for; asking for the rest is an error that says how to. */
+export function provide (
+  app: FastifyInstance,
+  { local, health }: ServiceEnvironment,
+  { data, redis, compute }: Engines
+): void {
+  app.decorate('local', local)
+  app.decorate('health', health)
+  if (data === undefined) absent(app, 'data', 'database: { schema, migrations }')
+  else app.decorate('data', data)
+  if (redis === undefined) absent(app, 'redis', 'redis: true')
+  else app.decorate('redis', redis)
+  if (compute === undefined) absent(app, 'compute', "compute: new URL('./tasks.ts', import.meta.url)")
+  else app.decorate('compute', compute.run.bind(compute))
+}
+
+function absent (app: FastifyInstance, name: 'data' | 'redis' | 'compute', declaration: string): void {
+  app.decorate(name, {
+    getter (): never {
+      throw new Error(`app.${name} is there when the service declares it: defineService({ ${declaration} })`)
+    },
+  })
+}
