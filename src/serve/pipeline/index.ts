@@ -3,4 +3,5 @@ export { type CallerPlan, type PipelineOptions, type RouteSettings } from './opt
 export { plimsoll } from './plugin.ts'
 export { computeProblems, requestProblems } from './problem-kinds.ts'
 export { problemOf } from './problem-of.ts'
+export { limitsOf } from './route-plan.ts'
 export { sendProblem } from './send-problem.ts'

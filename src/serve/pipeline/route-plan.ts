@@ -1,6 +1,6 @@
 import type { Criticality } from '../../kernel/index.ts'
 import type { AdmissionClass } from '../../protect/admission/index.ts'
-import type { RouteLimit } from '../../protect/limit/index.ts'
+import type { LimitDescription, RouteLimit } from '../../protect/limit/index.ts'
 import type { HistogramFamily, HistogramSlot } from '../../telemetry/index.ts'
 
 /** Finds a route's plan on its `config`. A symbol, so that no route setting can collide with it. */
@@ -65,4 +65,10 @@ export class RoutePlan {
     this.#lastSlot = slot
     return slot
   }
+}
+
+/** What a declared route's limits say for the API description; `undefined` where nothing is limited. */
+export function limitsOf (route: { readonly config?: object }): LimitDescription | undefined {
+  const { [planOf]: plan } = (route.config ?? {}) as { readonly [planOf]?: RoutePlan }
+  return plan?.limit?.describe()
 }

@@ -131,6 +131,34 @@ test('the API document is OpenAPI 3.1, with every route and the problem that eac
   assert.match((await app.inject('/docs/')).body, /swagger/i)
 })
 
+test('the API document tells the limits of a route, and how exceeding one is answered', async () => {
+  await using environment = await testEnvironment({ PLIMSOLL_OPENAPI_PAGE: 'true' })
+  const service = defineService({
+    name: 'things',
+    routes (app) {
+      const schema = { description: 'All things.', response: { 200: Type.Object({}) } }
+      app.get('/things', { schema, config: { limit: { perMinute: 60, name: 'reads' } } }, async () => ({}))
+      app.get('/free', async () => ({}))
+    },
+  })
+  const app = await buildApp(service, environment)
+  const { paths } = (await app.inject('/openapi.json')).json()
+  const { get } = paths['/things']
+  assert.match(get.description, /^All things\.\n\nLimit reads: 60 in 60 s per client\.$/)
+  assert.deepEqual(get['x-rate-limits'], [{
+    name: 'reads',
+    kind: 'rate',
+    limit: 60,
+    windowSeconds: 60,
+    by: 'client',
+  }])
+  assert.deepEqual(Object.keys(get.responses), ['200', '429', 'default'])
+  assert.ok(get.responses['429'].headers['retry-after'])
+  assert.ok(get.responses['429'].content['application/problem+json'].schema.properties.rule)
+  assert.deepEqual(Object.keys(paths['/free'].get.responses), ['200', 'default'])
+  assert.equal((await app.inject('/things')).statusCode, 200)
+})
+
 test('readiness stands on the checks that the service adds', async () => {
   await using environment = await testEnvironment()
   let open = false

@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { problemMediaType } from '../../kernel/index.ts'
+import type { LimitDescription } from '../../protect/limit/index.ts'
+import { limitsOf } from '../pipeline/index.ts'
 import type { Service } from './service.ts'
 
 /** Where the API document is served. */
@@ -20,6 +22,10 @@ export async function serveApiDocument (app: FastifyInstance, { name, version }:
       openapi: '3.1.0',
       info: { title: name, version },
     },
+    transform ({ schema, url, route }) {
+      const limits = limitsOf(route)
+      return { url, schema: limits === undefined ? schema : withLimits(schema ?? {}, limits) }
+    },
     transformObject (document) {
       if (!('openapiObject' in document)) return document.swaggerObject
       return withProblems(document.openapiObject)
@@ -27,6 +33,24 @@ export async function serveApiDocument (app: FastifyInstance, { name, version }:
   })
   app.get(apiDocumentPath, { schema: { hide: true } as object }, () => app.swagger())
   await app.register(swaggerUi, { routePrefix: apiPagePath })
+}
+
+interface RouteSchema {
+  readonly description?: string
+  readonly response?: unknown
+}
+
+/** Says what an operation allows, and what exceeding it is answered with. */
+function withLimits<Schema extends RouteSchema> (
+  schema: Schema,
+  { text, extension, responses }: LimitDescription
+): Schema {
+  return {
+    ...schema,
+    ...extension,
+    description: schema.description === undefined ? text : `${schema.description}\n\n${text}`,
+    response: { ...schema.response ?? {}, ...responses },
+  }
 }
 
 interface ApiDocument {
