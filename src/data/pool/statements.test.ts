@@ -4,7 +4,7 @@ import pg from 'pg'
 import { type TestDatabase, testDatabase } from '../../engines/embedded/embedded.fixture.ts'
 import { waitUntil } from '../../engines/wait-until.fixture.ts'
 import { Deadline, finishing } from '../../kernel/index.ts'
-import { transaction } from '../transaction/index.ts'
+import { type Transaction, transaction } from '../transaction/index.ts'
 import { countingProxy } from './counting-proxy.fixture.ts'
 import { testPool, workWith } from './pool.fixture.ts'
 
@@ -28,7 +28,7 @@ after(async () => {
 async function runningNow (marker: string): Promise<number> {
   const { rows } = await observer.query<{ count: number }>(
     `SELECT count(*)::int AS count FROM pg_stat_activity
-     WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE $1`,
+     WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid() AND query ILIKE $1`,
     [`%${marker}%`]
   )
   return rows[0]!.count
@@ -109,25 +109,32 @@ test('a statement that waits behind another on its connection is never sent once
   assert.ok(!proxy.texts.includes('SELECT 2 AS never'))
 })
 
-test("a cancel request that comes late ends nobody else's statement", async () => {
-  await using proxy = await countingProxy(database.url)
-  await using t = testPool({ connectionString: proxy.url, max: 1 })
-  await t.pool.query('SELECT 1')
-  const { promise: release, resolve: letGo } = Promise.withResolvers<void>()
-  proxy.holdCancels(release)
-  const work = workWith()
-  const given = work.run(() => t.pool.query('SELECT pg_sleep(0.1) -- ends by itself'))
-  const outcome = assert.rejects(given, { code: 'CALLER_GONE' })
-  await waitUntil('the statement runs', () => proxy.texts.some((text) => text.includes('by itself')))
-  work.leave()
-  await outcome
-  const next = t.pool.query('SELECT pg_sleep(0.3), 2 AS two -- next')
-  await waitUntil('the statement ended by itself', async () => await runningNow('by itself') === 0)
-  await waitUntil('the request is held back', () => proxy.cancelRequests >= 1)
-  assert.ok(!proxy.texts.some((text) => text.includes('-- next')), 'the next one must wait for the request')
-  letGo()
-  assert.equal((await next).rows[0].two, 2)
-})
+for (const holder of ['the pool', 'one client'] as const) {
+  test(`a cancel request that comes late does not end the next statement of ${holder}`, async () => {
+    await using proxy = await countingProxy(database.url)
+    await using t = testPool({ connectionString: proxy.url, max: 1 })
+    await t.pool.query('SELECT 1')
+    const client = holder === 'one client' ? await t.pool.connect() : undefined
+    const via = client ?? t.pool
+    const { promise: release, resolve: letGo } = Promise.withResolvers<void>()
+    proxy.holdCancels(release)
+    const work = workWith()
+    const given = work.run(() => via.query('SELECT pg_sleep(0.1) -- ends by itself'))
+    const outcome = assert.rejects(given, { code: 'CALLER_GONE' })
+    await waitUntil('the statement runs', () => proxy.texts.some((text) => text.includes('by itself')))
+    work.leave()
+    await outcome
+    const next = via.query('SELECT pg_sleep(0.3), 2 AS two -- next')
+    await waitUntil('the request is held back', () => proxy.cancelRequests >= 1)
+    await waitUntil('the statement ended by itself', async () => await runningNow('by itself') === 0)
+    // Whatever was sent to the server by now is in the proxy's list once this came through.
+    await observer.query('SELECT pg_sleep(0.05)')
+    assert.ok(!proxy.texts.some((text) => text.includes('-- next')), 'the next one must wait for the request')
+    letGo()
+    assert.equal((await next).rows[0].two, 2)
+    client?.release()
+  })
+}
 
 test('statements of many units of work that end at all times never end one another', async () => {
   await using t = testPool({ connectionString: database.url, max: 2 })
@@ -155,19 +162,46 @@ test('a commit that was sent finishes, though the deadline passes and the caller
   await t.pool.query('CREATE TABLE slow_entry (id int)')
   await t.pool.query(`CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON slow_entry
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()`)
-  // The session has a timeout of 500 ms, which the commit must not be held to either.
-  for (const [id, work] of [workWith(Deadline.in(450)), workWith()].entries()) {
-    const committed = work.run(() =>
-      transaction(t.pool, async (tx) => {
-        await tx.query('INSERT INTO slow_entry VALUES ($1)', [id])
-        return 'done'
-      })
-    )
-    await waitUntil('the commit runs', async () => await runningNow('commit') === 1)
-    work.leave()
-    assert.equal(await committed, 'done')
+  const byHand = async (work: (tx: pg.PoolClient) => Promise<unknown>): Promise<void> => {
+    const client = await t.pool.connect()
+    try {
+      await client.query('BEGIN')
+      await work(client)
+      await client.query('COMMIT')
+    } finally {
+      client.release()
+    }
   }
-  assert.equal((await t.pool.query('SELECT * FROM slow_entry')).rowCount, 2)
+  const ways = [byHand, (work: (tx: Transaction) => Promise<unknown>) => transaction(t.pool, work)]
+  for (const way of ways) {
+    // The session has a timeout of 500 ms, which the commit must not be held to either.
+    for (const work of [workWith(Deadline.in(450)), workWith()]) {
+      const committed = work.run(() => way((tx) => tx.query('INSERT INTO slow_entry VALUES (1)')))
+      await waitUntil('the commit runs', async () => await runningNow('commit') === 1)
+      work.leave()
+      await committed
+    }
+  }
+  assert.equal((await t.pool.query('SELECT * FROM slow_entry')).rowCount, 4)
+  assert.equal(t.metric('db_client_cancel_requests_total', { outcome: 'processed' }), 0)
+})
+
+test('a connection whose cancel is not confirmed is lent to nobody; another one serves', async () => {
+  await using proxy = await countingProxy(database.url)
+  await using t = testPool({ connectionString: proxy.url, max: 2 })
+  const pid = await backendOf(t.pool)
+  const { promise: release, resolve: letGo } = Promise.withResolvers<void>()
+  proxy.holdCancels(release)
+  const work = workWith()
+  const given = work.run(() => t.pool.query('SELECT pg_sleep(0.05) -- soon over'))
+  const outcome = assert.rejects(given, { code: 'CALLER_GONE' })
+  await waitUntil('the statement runs', () => proxy.texts.some((text) => text.includes('soon over')))
+  work.leave()
+  await outcome
+  await waitUntil('the statement ended by itself', async () => await runningNow('soon over') === 0)
+  assert.notEqual(await backendOf(t.pool), pid)
+  letGo()
+  await waitUntil('both are free', () => t.pool.idleCount === 2)
 })
 
 test('a transaction of which a statement was given up is rolled back, and its connection serves on', async () => {
@@ -251,7 +285,7 @@ test('a connection that the server ends fails its work with one kind of error, a
   const outcome = assert.rejects(running, { code: 'DATABASE_LOST', statusCode: 503 })
   await waitUntil('the statement runs', async () => await runningNow('to be ended') === 1)
   await observer.query(
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%to be ended%' AND pid <> pg_backend_pid()"
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%to be ended%' AND pid <> pg_backend_pid()"
   )
   await outcome
   const itself = t.pool.query('SELECT pg_terminate_backend(pg_backend_pid())')
