@@ -42,7 +42,7 @@ export class Pacer {
     this.#clear()
     this.#wakeMs = atMs
     const waitMs = atMs - nowMs
-    if (waitMs <= 0 || (this.#precise && waitMs < timerSlackMs)) {
+    if (waitMs <= 0 || (this.#precise && waitMs <= timerSlackMs)) {
       this.#immediate = setImmediate(this.#run)
       return
     }

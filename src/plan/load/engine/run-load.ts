@@ -20,8 +20,8 @@ export interface RunLoadOptions {
  * Runs a plan: arrivals come when the plan says, whatever becomes of those before them, and each latency counts
  * from the time at which its request was to be sent.
  *
- * @throws SettingError for a plan that cannot be run; whatever a traffic module throws while it is loaded. A
- *   server that refuses, resets or stalls is no error: it is in the report.
+ * @throws SettingError for a plan that cannot be run; what a traffic module throws while it is loaded, with its
+ *   fields (`code`), as a plain Error. A server that refuses, resets or stalls is no error: it is in the report.
  */
 export async function runLoad (plan: LoadPlan, options: RunLoadOptions = {}): Promise<LoadReport> {
   const { onProgress, signal, clock = systemClock } = options

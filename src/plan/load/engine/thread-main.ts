@@ -24,7 +24,14 @@ port.on('message', (order: ThreadOrder) => {
 try {
   await drive(driver = new Driver({ ...input, clock: systemClock }))
 } catch (error) {
-  tell({ kind: 'failed', error })
+  const fields = Object.entries(Object(error) as object).filter(([, value]) =>
+    /^(?:string|number)$/.test(typeof value)
+  )
+  tell({
+    kind: 'failed',
+    error: error instanceof Error ? error : new Error(String(error)),
+    fields: Object.fromEntries(fields),
+  })
 } finally {
   driver?.stop()
   port.close()

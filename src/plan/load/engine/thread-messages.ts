@@ -20,8 +20,8 @@ export type ThreadMessage =
   | { readonly kind: 'ready'; readonly standing: number; readonly pinned: boolean }
   | { readonly kind: 'interval'; readonly interval: ThreadInterval }
   | { readonly kind: 'done'; readonly interval: ThreadInterval; readonly result: ThreadResult }
-  /** It could not begin. */
-  | { readonly kind: 'failed'; readonly error: unknown }
+  /** It could not begin. A clone keeps no fields of an error, so they come beside it. */
+  | { readonly kind: 'failed'; readonly error: Error; readonly fields: Readonly<Record<string, unknown>> }
 
 export interface ThreadInterval extends IntervalData {
   readonly endMs: number

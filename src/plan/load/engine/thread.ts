@@ -39,7 +39,7 @@ export class Thread implements AsyncDisposable {
           onInterval(message.interval, true)
           return done.resolve(message.result)
         case 'failed':
-          return fail(message.error instanceof Error ? message.error : new Error(String(message.error)))
+          return fail(Object.assign(message.error, message.fields))
       }
     })
     worker.on('error', fail)
