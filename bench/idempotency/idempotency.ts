@@ -119,7 +119,8 @@ function outcome (together: LedgerResult, apart: LedgerResult, costs: readonly C
     notes: [
       'Clients send a request again until it is answered, then once more; one in five sends it twice at a time to ' +
       'begin with. "Had taken effect" counts writes whose client lost its request, and was replayed the answer.',
-      'A wait is the time from the moment at which a client lost its request to its answer. The record after the ' +
+      'A wait is the time for which the key was in the way of a worker that lived: from the last crash that took a ' +
+      'request with it, or from the next request where that came later, to the answer. The record after the ' +
       'effect is what most libraries do; its duplicates are what the transaction is for.',
     ],
   }

@@ -27,7 +27,10 @@ export interface Write {
   readonly fault: string
   /** Whether it happened: a write whose twin ran instead, or that was answered first, did not come to it. */
   readonly suffered: boolean
-  /** From the moment at which the client lost its request to the answer, in milliseconds; 0 when it lost none. */
+  /**
+   * How long the key was in the way of a worker that lived: from the last crash that took a request with this key,
+   * or from the last request where that came later, to its answer; in milliseconds. 0 when none was lost.
+   */
   readonly blockedMs: number
   /** Whether the answer came from a run that had been before. */
   readonly replayed: boolean
@@ -71,6 +74,8 @@ class Ledger {
   readonly #random: Random
   readonly #pool: pg.Pool
   readonly #answers: Map<string, Set<string>> = new Map()
+  /** When a request with this key was sent, or lost, for the last time. */
+  readonly #sinceMs: Map<string, number> = new Map()
   #workers: Worker[] = []
   readonly #all: Set<Worker> = new Set()
   #kills = 0
@@ -112,7 +117,7 @@ class Ledger {
     const twin = this.#random() < 0.2 ? this.#ask(key, undefined) : undefined
     let [got, suffered] = await first
     let requests = 1
-    const lostMs = got.kind === 'answer' ? undefined : performance.now()
+    const isFirst = got.kind === 'answer'
     for (; got.kind !== 'answer'; requests++) {
       if (requests === 100) throw new Error(`${key} (${nameOf(fault)}) has no answer: ${JSON.stringify(got)}`)
       if (got.kind === 'refused') await pause(20)
@@ -121,7 +126,7 @@ class Ledger {
       got = next
       suffered ||= now
     }
-    const blockedMs = lostMs === undefined ? 0 : performance.now() - lostMs
+    const blockedMs = isFirst ? 0 : performance.now() - (this.#sinceMs.get(key) ?? 0)
     await twin
     const [again] = await this.#ask(key, undefined)
     if (again.kind === 'answer' && !again.replayed) this.#note(key, 'ran once more after its answer')
@@ -129,8 +134,11 @@ class Ledger {
   }
 
   async #ask (key: string, fault: Fault | undefined): Promise<readonly [Got, suffered: boolean]> {
-    const asked = await (await this.#pick()).ask(key, fault)
+    const worker = await this.#pick()
+    this.#sinceMs.set(key, performance.now())
+    const asked = await worker.ask(key, fault)
     if (asked[0].kind === 'answer') this.#note(key, asked[0].body)
+    if (asked[0].kind === 'lost') this.#sinceMs.set(key, performance.now())
     return asked
   }
 

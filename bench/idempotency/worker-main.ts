@@ -47,6 +47,8 @@ async function answer (ask: Ask): Promise<void> {
     if (begun.kind === 'none') throw new Error('a key was sent')
     reach('once the key is claimed')
     const body = await run(begun.unit, key, reach, faulty ?? pool)
+    // Said first: after the answer nobody listens for it.
+    if (fault?.step === 'once the answer is sent') say({ kind: 'suffers', id, pauses: false })
     say({ kind: 'answer', id, body, replayed: false }, () => reach('once the answer is sent'))
   } catch (error) {
     say({ kind: 'refused', id, code: (error as { code?: string }).code ?? String(error) })
