@@ -1,12 +1,11 @@
 import { ConcurrencyLimit } from './concurrency-limit.ts'
 import type { Costed } from './cpu-cost.ts'
-import { LaneQueue } from './lane-queue.ts'
 import { LanesSeen } from './lanes.ts'
 import type { AdmissionRoute } from './options.ts'
-import { StandingQueue } from './standing-queue.ts'
+import { type Pace, ShortQueue } from './short-queue.ts'
 
 /** A route as admission knows it: what it costs, and how much of it may be in flight. Made at boot. */
-export class AdmissionClass implements Costed {
+export class AdmissionClass implements Costed, Pace {
   readonly name: string
   readonly stream: boolean
   readonly exempt: boolean
@@ -29,8 +28,7 @@ export class AdmissionClass implements Costed {
   ranQueued = 0
   readonly limiter: ConcurrencyLimit
   /** Those that wait for room in flight. */
-  readonly waiting: LaneQueue = new LaneQueue()
-  readonly standing: StandingQueue = new StandingQueue()
+  readonly waiting: ShortQueue = new ShortQueue()
   readonly lanes: LanesSeen = new LanesSeen()
 
   constructor ({ name, stream = false, exempt = false, firstGuess = {} }: AdmissionRoute) {
@@ -61,6 +59,11 @@ export class AdmissionClass implements Costed {
   get unitMs (): number {
     const { bestRate, limit } = this.limiter
     return bestRate > 0 ? Math.min(1 / bestRate, mostUnitMs) : this.latencyMs / limit
+  }
+
+  /** How long a unit that now begins to wait for room will wait. */
+  get waitMs (): number {
+    return this.waiting.length * this.unitMs
   }
 
   /** Learns how long a unit takes when it is lucky: down fast, up slowly. */

@@ -1,17 +1,18 @@
-import { type Clock, type Random, systemClock, systemRandom } from '../../kernel/index.ts'
+import { type Clock, systemClock, systemRandom } from '../../kernel/index.ts'
 import { AdmissionClass } from './admission-class.ts'
-import { type Costed, CpuCosts } from './cpu-cost.ts'
+import { CpuCosts } from './cpu-cost.ts'
 import { Dispatcher } from './dispatcher.ts'
-import { LaneQueue, type Waiting } from './lane-queue.ts'
+import type { Waiting } from './lane-queue.ts'
 import { laneOf, LanesSeen } from './lanes.ts'
 import { AdmissionMetrics } from './metrics.ts'
 import type { AdmissionOptions, AdmissionRoute } from './options.ts'
-import { type Refusal, refusalOf, type RefusalReason } from './refusal.ts'
-import { RetryAfter } from './retry-after.ts'
-import type { StandingQueue } from './standing-queue.ts'
+import type { Refusal, RefusalReason } from './refusal.ts'
+import { Refusals } from './refusals.ts'
+import type { Pace, ShortQueue } from './short-queue.ts'
 import { TenantUse } from './tenant-use.ts'
 import { systemTurn, type Turn } from './turn.ts'
 import type { AdmissionUnit, UnitOutcome } from './unit.ts'
+import { WaitingRooms } from './waiting-rooms.ts'
 
 /** Run it now; it waits, and its `run` or `refuse` will be called; or answer with this refusal. */
 export type Verdict = 'run' | 'queued' | Refusal
@@ -28,21 +29,17 @@ export class Admission {
   readonly #clock: Clock
   readonly #turn: Turn
   readonly #dispatcher: Dispatcher
+  readonly #rooms: WaitingRooms
   readonly #costs = new CpuCosts()
-  /** What refusals cost is learnt as that of a class of its own. */
-  readonly #refusals: Costed = { cpuMs: 0.02, lessons: 0, doneInWindow: 0 }
+  readonly #refusals: Refusals
   readonly #use = new TenantUse()
   readonly #lanes = new LanesSeen()
-  readonly #retryAfter: RetryAfter
-  readonly #metrics: AdmissionMetrics
   readonly #classes: AdmissionClass[] = []
-  readonly #crowded = new Set<AdmissionClass>()
   #pressedMs: number = Number.NEGATIVE_INFINITY
   #overloadedMs: number = Number.NEGATIVE_INFINITY
   #windowMs = 0
   #windowIdleMs = 0
   #arrivals = 0
-  #refused = 0
   #draining = false
 
   constructor (
@@ -50,7 +47,6 @@ export class Admission {
   ) {
     this.#clock = clock
     this.#turn = turn
-    this.#retryAfter = new RetryAfter(random as Random)
     this.#dispatcher = new Dispatcher({
       clock,
       turn,
@@ -58,12 +54,18 @@ export class Admission {
       giveUp: (waiting, nowMs) => this.#giveUp(waiting, 'too-old', nowMs),
       turned: (nowMs) => this.#turned(nowMs),
     })
-    this.#metrics = new AdmissionMetrics(registry, () => ({
+    this.#rooms = new WaitingRooms({
+      clock,
+      callIn: (waiting, nowMs) => this.#queueUp(waiting, nowMs),
+      giveUp: (waiting, nowMs) => this.#giveUp(waiting, 'too-old', nowMs),
+    })
+    const metrics = new AdmissionMetrics(registry, () => ({
       classes: this.#classes,
       queued: this.#dispatcher.queue.length,
       loopDelayMs: this.#dispatcher.delayMs,
       pressure: this.#pressureAt(this.#clock.now()),
     }))
+    this.#refusals = new Refusals(metrics, random)
   }
 
   /** Makes the class of one route, at boot. */
@@ -100,7 +102,7 @@ export class Admission {
     admissionClass.inFlight--
     this.#costs.done(admissionClass)
     if (!admissionClass.stream) this.#teach(unit, outcome, nowMs)
-    if (admissionClass.waiting.length > 0) this.#callIn(admissionClass, nowMs)
+    if (admissionClass.waiting.length > 0) this.#rooms.callIn(admissionClass, nowMs)
   }
 
   /** Tells that a connection was accepted, so that a queue of them is drained before work goes on. */
@@ -168,24 +170,17 @@ export class Admission {
 
   #awaitTurn (waiting: Waiting, nowMs: number): Verdict {
     const dispatcher = this.#dispatcher
-    const { stretch, standing, queue } = dispatcher
-    const unitMs = dispatcher.unitMs
     if (dispatcher.waitMs > busyWaitMs) this.#pressedMs = nowMs
-    const boundMs = standing.boundMs(unitMs) / stretch - waiting.costMs
-    const refusal = this.#makePlace(
-      queue,
-      queue.costMs,
-      boundMs,
-      standing,
-      waiting,
-      'queue-full',
-      nowMs
-    )
+    const refusal = this.#makePlace(dispatcher.queue, dispatcher, waiting, 'queue-full', nowMs)
     if (refusal !== undefined) return refusal
+    this.#queueUp(waiting, nowMs)
+    return 'queued'
+  }
+
+  #queueUp (waiting: Waiting, nowMs: number): void {
     waiting.unit.admissionStage = 2
     waiting.unit.admissionClass.ready++
-    dispatcher.push(waiting, nowMs)
-    return 'queued'
+    this.#dispatcher.push(waiting, nowMs)
   }
 
   #awaitRoom (waiting: Waiting, nowMs: number): Verdict {
@@ -193,32 +188,11 @@ export class Admission {
     this.#pressedMs = nowMs
     admissionClass.crowdedMs = nowMs
     admissionClass.limiter.wasFull()
-    const queue = admissionClass.waiting
-    const unitMs = admissionClass.unitMs
-    const { standing } = admissionClass
-    standing.note(nowMs, queue.length * unitMs, unitMs)
-    const boundMs = standing.boundMs(unitMs) - unitMs
-    const waitMs = queue.length * unitMs
-    const refusal = this.#makePlace(
-      queue,
-      waitMs,
-      boundMs,
-      standing,
-      waiting,
-      'concurrency',
-      nowMs
-    )
+    admissionClass.waiting.note(admissionClass, nowMs)
+    const refusal = this.#makePlace(admissionClass.waiting, admissionClass, waiting, 'concurrency', nowMs)
     if (refusal !== undefined) return refusal
-    this.#keepWaiting(waiting)
+    this.#rooms.add(waiting, nowMs)
     return 'queued'
-  }
-
-  #keepWaiting (waiting: Waiting): void {
-    const { admissionClass } = waiting.unit
-    waiting.unit.admissionStage = 1
-    admissionClass.waiting.push(waiting)
-    if (this.#crowded.size === 0) this.#clock.after(sweepMs, this.#sweep)
-    this.#crowded.add(admissionClass)
   }
 
   /**
@@ -227,25 +201,19 @@ export class Admission {
    * @returns the refusal of the newcomer, when there is none
    */
   #makePlace (
-    queue: LaneQueue,
-    waitMs: number,
-    boundMs: number,
-    standing: StandingQueue,
+    queue: ShortQueue,
+    pace: Pace,
     newcomer: Waiting,
-    reason: RefusalReason,
+    reason: 'queue-full' | 'concurrency',
     nowMs: number
   ): Refusal | undefined {
     const { lane, heavy } = newcomer
-    if (queue.length < mostWaiting) {
-      if (waitMs <= boundMs * this.#lanes.shareOf(lane, nowMs) || queue.countUpTo(lane) < leastWaiting) return undefined
+    const offer = queue.offer(newcomer, this.#lanes.shareOf(lane, nowMs), pace, nowMs)
+    if (offer === 'fits') return undefined
+    if (offer === 'full' || offer === 'kept') {
+      return this.#refuse(newcomer, heavy ? 'tenant-share' : offer === 'kept' ? 'lane' : reason, nowMs)
     }
-    standing.overflowed(nowMs)
-    const spared = queue.spare(lane, heavy, standing.overloaded)
-    if (spared === undefined) {
-      const kept = waitMs <= boundMs && queue.length < mostWaiting
-      return this.#refuse(newcomer, heavy ? 'tenant-share' : kept ? 'lane' : reason, nowMs)
-    }
-    this.#giveUp(spared, spared.lane > lane ? 'lane' : spared.heavy ? 'tenant-share' : reason, nowMs)
+    this.#giveUp(offer, offer.lane > lane ? 'lane' : offer.heavy ? 'tenant-share' : reason, nowMs)
     return undefined
   }
 
@@ -259,7 +227,7 @@ export class Admission {
     }
     admissionClass.ready--
     if (!admissionClass.hasRoom(waiting.lane, nowMs)) {
-      this.#keepWaiting(waiting)
+      this.#rooms.add(waiting, nowMs)
       return false
     }
     unit.admissionStage = 3
@@ -279,15 +247,10 @@ export class Admission {
     unit.refuse(this.#refuse(waiting, reason, nowMs))
   }
 
-  #refuse ({ unit, lane, heavy }: Waiting, reason: RefusalReason, nowMs: number): Refusal {
-    unit.admissionStage = 4
-    this.#refused++
+  #refuse (waiting: Waiting, reason: RefusalReason, nowMs: number): Refusal {
     this.#costs.done(this.#refusals)
-    unit.admissionClass.refusedMs = nowMs
     if (reason !== 'deadline' && reason !== 'draining') this.#pressedMs = nowMs
-    const kind = heavy ? 'heavy' : unit.tenant === undefined ? 'none' : 'other'
-    this.#metrics.refused(unit.admissionClass, reason, lane, kind)
-    return refusalOf(reason, lane, this.#retryAfter.seconds())
+    return this.#refusals.refuse(waiting, reason, nowMs)
   }
 
   #teach ({ admissionClass, admittedMs }: AdmissionUnit, outcome: UnitOutcome, nowMs: number): void {
@@ -297,47 +260,15 @@ export class Admission {
     admissionClass.limiter.answered(latencyMs, nowMs, admissionClass.inFlight + 1)
   }
 
-  /** Room has become free: those that wait for it wait for their turn from now on. */
-  #callIn (admissionClass: AdmissionClass, nowMs: number): void {
-    const { waiting, standing } = admissionClass
-    const { unitMs } = admissionClass
-    const inTimeMs = standing.inTimeMs(unitMs) / unitMs * admissionClass.cpuMs
-    while (waiting.length > 0 && admissionClass.hasRoom(waiting.nextLane, nowMs, admissionClass.ready)) {
-      const next = waiting.take(inTimeMs)
-      if (next === undefined) break
-      next.unit.admissionStage = 2
-      admissionClass.ready++
-      this.#dispatcher.push(next, nowMs)
-    }
-    standing.note(nowMs, waiting.length * unitMs, unitMs)
-  }
-
-  /** Nothing may happen for long behind a route; those that wait for it are answered all the same. */
-  readonly #sweep = (): void => {
-    const nowMs = this.#clock.now()
-    for (const crowded of this.#crowded) {
-      const { waiting, standing, unitMs } = crowded
-      standing.note(nowMs, waiting.length * unitMs, unitMs)
-      const beforeMs = nowMs - standing.patienceMs(unitMs)
-      for (let old = waiting.takeOlder(beforeMs); old !== undefined; old = waiting.takeOlder(beforeMs)) {
-        this.#giveUp(old, 'too-old', nowMs)
-      }
-      if (waiting.length === 0) this.#crowded.delete(crowded)
-      else this.#callIn(crowded, nowMs)
-    }
-    if (this.#crowded.size > 0) this.#clock.after(sweepMs, this.#sweep)
-  }
-
   #turned (nowMs: number): void {
-    if (this.#dispatcher.standing.overloaded) this.#pressedMs = this.#overloadedMs = nowMs
+    if (this.#dispatcher.queue.overloaded) this.#pressedMs = this.#overloadedMs = nowMs
     const windowMs = nowMs - this.#windowMs
     if (windowMs < windowOfMs) return
     const idleMs = this.#turn.idleMs()
     if (windowMs < tooLongMs) this.#costs.learn(windowMs - (idleMs - this.#windowIdleMs))
     else this.#costs.forget()
-    this.#retryAfter.note(this.#arrivals, this.#refused, nowMs)
+    this.#refusals.endWindow(this.#arrivals, nowMs)
     this.#arrivals = 0
-    this.#refused = 0
     this.#windowMs = nowMs
     this.#windowIdleMs = idleMs
   }
@@ -354,6 +285,3 @@ const calmAfterMs = rememberMs
 const holdMs = 2_000
 /** A class of which nothing was answered for so long is tried again whatever its deadlines. */
 const retryMs = 1_000
-const sweepMs = 20
-const leastWaiting = 2
-const mostWaiting = 2_000

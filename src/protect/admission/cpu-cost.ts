@@ -47,7 +47,10 @@ export class CpuCosts {
       const share = work.cpuMs * work.doneInWindow * (busyMs - predictedMs) / squares
       // A pause of the whole process says nothing of what units cost: one window moves no cost very far.
       const factor = 1 + rate * share
-      work.cpuMs = Math.max(leastMs, work.cpuMs * (lessons > 5 ? Math.min(1.5, Math.max(0.67, factor)) : factor))
+      work.cpuMs = Math.max(
+        leastMs,
+        work.cpuMs * (lessons > 5 ? Math.min(1.5, Math.max(0.67, factor)) : factor)
+      )
       work.lessons++
     }
     this.forget()

@@ -1,6 +1,6 @@
 import type { Clock } from '../../kernel/index.ts'
-import { LaneQueue, type Waiting } from './lane-queue.ts'
-import { StandingQueue } from './standing-queue.ts'
+import type { Waiting } from './lane-queue.ts'
+import { type Pace, ShortQueue } from './short-queue.ts'
 import type { Turn } from './turn.ts'
 
 export interface DispatcherOptions {
@@ -25,9 +25,8 @@ export interface DispatcherOptions {
  * Of connections that wait to be accepted, libuv takes one a turn. While they come, turns without work are put
  * in between, for as long as a slice of work takes: neither starves the other.
  */
-export class Dispatcher {
-  readonly queue: LaneQueue = new LaneQueue()
-  readonly standing: StandingQueue = new StandingQueue()
+export class Dispatcher implements Pace {
+  readonly queue: ShortQueue = new ShortQueue()
   readonly #options: DispatcherOptions
   /** Steps that this turn's end will bring; each runs one unit at most, so that its ticks run before the next. */
   #steps = 0
@@ -97,7 +96,8 @@ export class Dispatcher {
    * slice yet.
    */
   mayRunNow (nowMs: number): boolean {
-    return this.queue.length === 0 && this.#connections === 0 && this.#turnCostMs < sliceMs && nowMs - this.#turnStartMs < sliceMs
+    return this.queue.length === 0 && this.#connections === 0 && this.#turnCostMs < sliceMs &&
+      nowMs - this.#turnStartMs < sliceMs
   }
 
   /** Tells that a unit is run where it was read. */
@@ -106,8 +106,7 @@ export class Dispatcher {
   }
 
   push (waiting: Waiting, nowMs: number): void {
-    if (this.queue.length === 0) this.standing.note(nowMs, 0, 0)
-    this.queue.push(waiting)
+    this.queue.push(waiting, nowMs)
     this.begin(nowMs)
     if (!this.#ended && this.#steps < mostSteps && this.#steps < this.queue.length) this.#schedule(1)
   }
@@ -136,11 +135,10 @@ export class Dispatcher {
       this.#delayMs += (nowMs - this.#turnStartMs - this.#delayMs) * 0.1
     }
     this.#turnEndMs = nowMs
-    const { queue, standing } = this
-    standing.note(nowMs, this.waitMs, this.unitMs)
+    const { queue } = this
+    queue.note(this, nowMs)
     this.#options.turned(nowMs)
-    const beforeMs = nowMs - standing.patienceMs(this.unitMs)
-    for (let old = queue.takeOlder(beforeMs); old !== undefined; old = queue.takeOlder(beforeMs)) {
+    for (let old = queue.takeTooOld(this, nowMs); old !== undefined; old = queue.takeTooOld(this, nowMs)) {
       this.#options.giveUp(old, nowMs)
     }
     this.#skips = this.#connections > 0 && nowMs - this.#workedMs < skipMs
@@ -152,13 +150,9 @@ export class Dispatcher {
   }
 
   #runOne (nowMs: number): void {
-    const { queue, standing } = this
-    for (;;) {
-      const next = queue.take(standing.inTimeMs(this.unitMs) / this.stretch)
-      if (next === undefined || !this.#options.start(next, nowMs)) {
-        if (queue.length === 0) return
-        continue
-      }
+    while (this.queue.length > 0) {
+      const next = this.queue.take(this)
+      if (next === undefined || !this.#options.start(next, nowMs)) continue
       this.#sliceCostMs += next.costMs
       return
     }
