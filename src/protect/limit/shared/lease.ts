@@ -152,8 +152,7 @@ export class Lease {
     if (this.limit.kind === 'concurrency') return 0
     const sinceMs = Math.max(shortestSpanMs, nowMs - this.#spentSinceMs)
     // A key that was silent for a lease's life is cold: its first requests are asked for one by one.
-    const recent = sinceMs > terms.lifeMs ? 0 : this.#spent / sinceMs
-    this.#ratePerMs = (this.#ratePerMs + recent) / 2
+    this.#ratePerMs = sinceMs > terms.lifeMs ? 0 : (this.#ratePerMs + this.#spent / sinceMs) / 2
     this.#spent = 0
     this.#spentSinceMs = nowMs
     if (this.wanting > 0 || this.#second.tokens > 0) return 0

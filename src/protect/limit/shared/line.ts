@@ -11,12 +11,10 @@ export interface LineOptions {
   readonly holdings: () => readonly Holding[]
   readonly onDown: (error: Error) => void
   readonly onUp: (downMs: number) => void
-  /** An answer that came after its time: what was lent in it belongs to nobody. */
-  readonly onLate: (asks: readonly Ask[], settlement: Settlement) => void
 }
 
 /** Pauses between two attempts to get through again, in milliseconds. */
-const pauses = { baseMs: 200, capMs: 2_000 }
+const pauses = { baseMs: 200, capMs: 1_000 }
 
 /** A round trip did not end in time. */
 class LateError extends Error {
@@ -55,19 +53,21 @@ export class Line {
     return false
   }
 
-  /** @returns undefined when it failed or took too long */
-  async settle (asks: readonly Ask[]): Promise<Settlement | undefined> {
+  /**
+   * @param heard gets the answer, even one that comes after its time
+   * @returns undefined when it failed or took too long
+   */
+  async settle (
+    asks: readonly Ask[],
+    heard: (settlement: Settlement) => void
+  ): Promise<Settlement | undefined> {
     if (!this.up) return undefined
-    const { ledger, onLate } = this.#options
-    let late = false
-    const settlement = await this.#bounded(async () => {
-      const answer = await ledger.settle(asks)
-      this.workers = answer.workers
-      if (late && !this.#closed) onLate(asks, answer)
-      return answer
+    return this.#bounded(async () => {
+      const settlement = await this.#options.ledger.settle(asks)
+      this.workers = settlement.workers
+      heard(settlement)
+      return settlement
     })
-    late = true
-    return settlement
   }
 
   /** Says that this worker lives. */

@@ -80,8 +80,10 @@ export class SharedStore implements LimitStore {
         this.#counts.outages.add()
         tell(onOutage, { state: 'gone', store: ledger.name, error })
       },
-      onUp: (downMs) => tell(onOutage, { state: 'back', store: ledger.name, downMs }),
-      onLate: (asks, settlement) => this.#late(asks, settlement),
+      onUp: (downMs) => {
+        tell(onOutage, { state: 'back', store: ledger.name, downMs })
+        void this.#sendOwing()
+      },
     })
   }
 
@@ -244,16 +246,20 @@ export class SharedStore implements LimitStore {
       lease.wanting += asks[at]?.want ?? 0
     }
     this.#counts.roundTrips.add()
-    const settlement = await this.#line.settle(asks)
-    const laterMs = this.#options.clock.now()
+    const settlement = await this.#line.settle(asks, ({ entries }) => {
+      // Even when it comes too late for those who asked: what it lends can be spent, or goes back.
+      const laterMs = this.#options.clock.now()
+      for (const [at, lease] of leases.entries()) {
+        const entry = entries[at]
+        if (entry === undefined) continue
+        lease.learn(entry, this.#terms, nowMs, laterMs)
+        if (entry.lease > 0) this.#lending.add(lease)
+        this.#counts.leased.add(entry.lease)
+      }
+    })
     for (const [at, lease] of leases.entries()) {
       lease.inFlight--
       lease.wanting -= asks[at]?.want ?? 0
-      const entry = settlement?.entries[at]
-      if (entry === undefined) continue
-      lease.learn(entry, this.#terms, nowMs, laterMs)
-      if (entry.lease > 0) this.#lending.add(lease)
-      this.#counts.leased.add(entry.lease)
     }
     return settlement
   }
@@ -335,15 +341,6 @@ export class SharedStore implements LimitStore {
     lease.giveUp(this.#options.clock.now())
     this.#lending.delete(lease)
     if (lease.back > 0) this.#owe(lease)
-  }
-
-  #late (asks: readonly Ask[], { admitted, entries }: Settlement): void {
-    for (const [at, { key, account }] of asks.entries()) {
-      const lent = entries[at]?.lease ?? 0
-      if (admitted && lent > 0) {
-        void this.#line.settle([{ key, account, take: 0, optional: true, want: 0, back: lent }])
-      }
-    }
   }
 
   /** Slots that are in use, as this worker knows them. Where a round trip is under way, that one says it. */
