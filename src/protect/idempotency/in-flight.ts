@@ -46,7 +46,7 @@ export class InFlight {
 }
 
 /** @returns what `promise` resolved to, or `late` when that takes longer than `ms` or the signal aborts */
-export function within<Result, Late> (
+export function orLate<Result, Late> (
   promise: Promise<Result>,
   ms: number,
   late: Late,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Pool } from 'pg'
 import { type Transaction, transaction } from '../../data/index.ts'
 import { quoteIdentifier } from '../../engines/index.ts'
-import { type Clock, sleep, systemClock } from '../../kernel/index.ts'
+import { type Clock, finishing, sleep, systemClock } from '../../kernel/index.ts'
 import type { StoredAnswer } from './answer.ts'
 import { postgresStatements } from './postgres-sql.ts'
 import type { Claim, Claimed, IdempotencyStore, KeyLease, Released } from './store.ts'
@@ -97,8 +97,9 @@ export function postgresIdempotencyStore (
       const { rowCount } = await pool.query({ name: names.mark, text: sql.mark, values: [key, token] })
       return rowCount === 1
     },
-    settle: (lease, answer) => settleIn(pool, lease, answer),
-    release,
+    // What has happened is written down, even when nobody waits for it any more.
+    settle: (lease, answer) => finishing(() => settleIn(pool, lease, answer)),
+    release: (lease) => finishing(() => release(lease)),
     async sweep (limit) {
       const { rowCount } = await pool.query({ name: names.sweep, text: sql.sweep, values: [limit] })
       return rowCount ?? 0

@@ -1,9 +1,16 @@
-import { Deadline, fullJitter, Problem, sleep } from '../../kernel/index.ts'
+import {
+  CallerGoneError,
+  Deadline,
+  DeadlineExceededError,
+  fullJitter,
+  Problem,
+  sleep,
+} from '../../kernel/index.ts'
 import { keep, type StoredAnswer } from './answer.ts'
 import { fingerprint, lookupKey } from './fingerprint.ts'
 import type { Heartbeat } from './heartbeat.ts'
 import { IdempotentUnit, renewUntilMs } from './idempotent-unit.ts'
-import { type InFlight, type InFlightEntry, within } from './in-flight.ts'
+import { type InFlight, type InFlightEntry, orLate } from './in-flight.ts'
 import { readKey } from './key.ts'
 import type { IdempotentRouteOptions, ResolvedOptions, UnknownRuling, WhenUnknown } from './options.ts'
 import type { OutcomeCounters } from './outcomes.ts'
@@ -85,7 +92,10 @@ export class IdempotentRoute<Tx = unknown> {
 
   /**
    * Decides how a request goes on. Of all requests with one key, one runs at a time; the others wait for its
-   * answer, as long as they can. It is a promise only where the store has to be asked, and never rejects.
+   * answer, as long as they can. It is a promise only where the store has to be asked.
+   *
+   * @throws DeadlineExceededError, CallerGoneError when nobody waits for this request any more; any other failure
+   *   is a refusal
    */
   begin (request: IdempotentRequest): Begun<Tx> | Promise<Begun<Tx>> {
     const { header } = request
@@ -134,7 +144,7 @@ export class IdempotentRoute<Tx = unknown> {
       }
       waited = true
       const leftMs = patienceEndsMs - clock.now()
-      const answer = await within(busy.done, leftMs, 'late' as const, { clock, signal })
+      const answer = await orLate(busy.done, leftMs, 'late' as const, { clock, signal })
       if (answer === 'late') return this.#conflict(busy.leaseEndsMs - clock.now())
       if (answer !== undefined) return this.#replay(answer, true)
     }
@@ -159,6 +169,7 @@ export class IdempotentRoute<Tx = unknown> {
       runs = begun.kind === 'run'
       return begun
     } catch (error) {
+      if (error instanceof DeadlineExceededError || error instanceof CallerGoneError) throw error
       this.#parts.counters.unavailable.add()
       return refused('IDEMPOTENCY_UNAVAILABLE', 1, error)
     } finally {
