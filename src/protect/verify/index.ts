@@ -35,6 +35,7 @@ export {
 export {
   carriesSignature,
   type FoundKey,
+  type IncomingHead,
   jwkThumbprint,
   type KeyMaterial,
   type KeyQuestion,
@@ -49,6 +50,7 @@ export {
   SignatureVerifier,
   type SignatureVerifierOptions,
   type SignedRequest,
+  signedRequestOf,
   type SigningKey,
   signingKey,
   signRequest,

@@ -32,7 +32,7 @@ export function isWholeDigest ({ name, parameters }: Component): boolean {
 }
 
 /** A field asked for by name alone may be covered in any form of its whole value. */
-export function covers (covered: readonly Component[], required: Component): boolean {
+function covers (covered: readonly Component[], required: Component): boolean {
   return covered.some((component) =>
     component.identity === required.identity ||
     (component.name === required.name && required.parameters.size === 0 &&

@@ -1,6 +1,5 @@
 export { type SignatureAlgorithm, signatureAlgorithms } from './algorithm.ts'
 export type { Component } from './component.ts'
-export { covers } from './coverage.ts'
 export { type FoundKey, type KeyQuestion, keySet, type KeySource } from './key-source.ts'
 export {
   type KeyMaterial,
@@ -12,7 +11,13 @@ export {
 export type { ReadPolicy, SignatureParameter, SignaturePolicy } from './policy.ts'
 export { refuse, type SignatureReason, signatureReasons, type SignatureRefusal } from './reason.ts'
 export { type SignatureHeaders, signRequest, type SignRequestOptions } from './sign-request.ts'
-export { carriesSignature, type FieldLines, type SignedRequest } from './signed-request.ts'
+export {
+  carriesSignature,
+  type FieldLines,
+  type IncomingHead,
+  type SignedRequest,
+  signedRequestOf,
+} from './signed-request.ts'
 export { readDictionary, type StructuredKind } from './structured-field.ts'
 export { jwkThumbprint } from './thumbprint.ts'
 export {

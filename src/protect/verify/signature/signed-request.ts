@@ -13,6 +13,38 @@ export interface SignedRequest {
   readonly hasBody: boolean
 }
 
+/** What {@link signedRequestOf} reads of a request: both of Node's kinds have it. */
+export interface IncomingHead {
+  readonly method?: string | undefined
+  readonly url?: string | undefined
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly rawHeaders: readonly string[]
+  readonly httpVersionMajor: number
+  /** HTTP/2 only. */
+  readonly stream?: { readonly endAfterHeaders?: boolean }
+}
+
+/** A request of Node's HTTP/1.1 or HTTP/2 server. @param scheme see {@link SignedRequest.scheme} */
+export function signedRequestOf (message: IncomingHead, scheme: 'http' | 'https'): SignedRequest {
+  const { method = '', url = '', headers, rawHeaders } = message
+  const authority = headers[':authority'] ?? headers['host']
+  return {
+    method,
+    target: url,
+    scheme,
+    authority: typeof authority === 'string' ? authority : '',
+    rawHeaders,
+    hasBody: bodyFollows(message),
+  }
+}
+
+/** HTTP/2 frames a body without a header: only the end of the stream says that there is none. */
+function bodyFollows ({ headers, httpVersionMajor, stream }: IncomingHead): boolean {
+  const length = headers['content-length']
+  if (length !== undefined) return Number(length) !== 0
+  return httpVersionMajor >= 2 ? stream?.endAfterHeaders !== true : headers['transfer-encoding'] !== undefined
+}
+
 /**
  * The lines of each field of a request, by lower-case name. It looks for a name when asked: a signature covers few
  * fields, and most requests carry none.
