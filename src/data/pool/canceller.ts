@@ -33,15 +33,13 @@ export class Canceller {
   }
 
   /**
-   * Resolves when the statement has ended and no request for it is under way. The connection is cut when that
-   * takes too long, or when a request may still arrive.
+   * Resolves when the statement has ended and no request for it is under way.
+   *
+   * @param cut ends the connection: called when that takes too long, or when a request may still arrive
    */
-  async cancel (client: PoolClient, statement: Statement): Promise<void> {
+  async cancel (client: PoolClient, statement: Statement, cut: () => void): Promise<void> {
     const { clock, confirmMs } = this.#options
     const target = cancelTarget(client)
-    const cut = (): void => {
-      client.connection.stream.destroy()
-    }
     const stopWaiting = clock.after(confirmMs, cut)
     try {
       for (let retryMs = firstRetryMs; !statement.ended; retryMs *= 2) {

@@ -67,16 +67,26 @@ test('callbacks are called with error and result, and in the context of the one 
   assert.equal((failed as { code: string }).code, '42703')
 })
 
-test('what was queried with a callback waits under the deadline of the one who asked, not of who releases', async () => {
+test('what waited for a connection goes on in the context of the one who asked, not of who releases', async () => {
   await using one = testPool({ connectionString: database.url, max: 1 })
   const busy = await one.pool.connect()
   const gone = workWith()
   const answered = new Promise((resolve, reject) => {
     one.pool.query('SELECT 1 AS one', (error, result) => error ? reject(error) : resolve(result.rows))
   })
+  const asker = workWith()
+  const seen = asker.run(() =>
+    new Promise((resolve) => {
+      one.pool.connect((_error, _client, done) => {
+        done()
+        resolve(currentContext())
+      })
+    })
+  )
   gone.leave()
   gone.run(() => busy.release())
   assert.deepEqual(await answered, [{ one: 1 }])
+  assert.equal(await seen, asker.context)
 })
 
 test('an object that submits itself, as a cursor does, passes as it is', async () => {
@@ -94,6 +104,11 @@ test('a second release throws, and one with an error ends the connection', async
   const client = await pool.connect()
   client.release()
   assert.throws(() => client.release(), /already been released/)
+  const early = await pool.connect()
+  const running = early.query('SELECT pg_sleep(0.02)')
+  early.release()
+  assert.throws(() => early.release(), /already been released/)
+  await running
   const removed = once(pool, 'remove')
   const another = await pool.connect()
   another.release(new Error('not to be trusted'))

@@ -68,7 +68,7 @@ export function withDeadlines (pool: Pool, options: PoolDeadlineOptions): Pool {
     const given = typeof values === 'function' ? values : callback
     const result = queryOnce(lender, text, typeof values === 'function' ? undefined : values)
     if (typeof given !== 'function') return result
-    const answer = AsyncResource.bind(given as QueryCallback)
+    const answer = given as QueryCallback
     // Out of the promise, so that what the callback throws is an uncaught exception, as it is in pg.
     result.then(
       (rows) => setImmediate(answer, undefined, rows),

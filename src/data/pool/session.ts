@@ -106,7 +106,7 @@ export class Session implements StatementKeeper {
     // Of several in a pipeline the request could end another one; they run to their statement timeout.
     if (this.#running.length > 1) return
     this.#cancelling = true
-    this.#commons.canceller.cancel(this.#client, statement).finally(() => {
+    this.#commons.canceller.cancel(this.#client, statement, this.#cut).finally(() => {
       this.#cancelling = false
       this.#advance()
     })
@@ -234,6 +234,11 @@ export class Session implements StatementKeeper {
     const run = this.#whenQuiet
     this.#whenQuiet = undefined
     run()
+  }
+
+  #cut = (): void => {
+    this.#lose(new Error('a cancelled statement was not confirmed to have ended'))
+    this.#client.connection.stream.destroy()
   }
 
   #lose (error: Error): void {

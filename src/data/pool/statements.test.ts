@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import pg from 'pg'
 import { type TestDatabase, testDatabase } from '../../engines/embedded/embedded.fixture.ts'
 import { waitUntil } from '../../engines/wait-until.fixture.ts'
-import { Deadline, finishing } from '../../kernel/index.ts'
+import { type Clock, Deadline, finishing, systemClock } from '../../kernel/index.ts'
 import { type Transaction, transaction } from '../transaction/index.ts'
 import { countingProxy } from './counting-proxy.fixture.ts'
 import { testPool, workWith } from './pool.fixture.ts'
@@ -261,6 +261,86 @@ test('a connection that comes back inside a transaction that was given up is not
     return rows[0]!.pid
   })
   assert.notEqual(await backendOf(t.pool), pid)
+})
+
+test('a rollback by hand is sent, though nobody waits, and its connection serves on', async () => {
+  await using t = testPool({ connectionString: database.url, max: 1 })
+  const pid = await backendOf(t.pool)
+  const work = workWith()
+  await work.run(async () => {
+    const client = await t.pool.connect()
+    await client.query('BEGIN')
+    await client.query('INSERT INTO entry VALUES (5)')
+    work.leave()
+    await client.query('ROLLBACK')
+    client.release()
+  })
+  assert.equal(await backendOf(t.pool), pid)
+  assert.ok(!(await ids()).includes(5))
+})
+
+test('a statement that the server ended before our timer ran is told as its deadline', async () => {
+  // The event loop is too busy for timers, but not for the answer of the server.
+  const busy: Clock = { ...systemClock, after: () => () => {} }
+  await using t = testPool({ connectionString: database.url, max: 1 })
+  await t.pool.query('SELECT 1')
+  const late = workWith(Deadline.in(90, busy)).run(() => t.pool.query('SELECT pg_sleep(3600)'))
+  await assert.rejects(late, { code: 'DEADLINE_EXCEEDED' })
+})
+
+test('no more cancel requests are under way than may be, and none for a statement that has ended', async () => {
+  await using proxy = await countingProxy(database.url)
+  await using t = testPool({ connectionString: proxy.url, max: 5 }, { cancelLimit: 2 })
+  const { promise: release, resolve: letGo } = Promise.withResolvers<void>()
+  proxy.holdCancels(release)
+  const work = workWith()
+  const given = Array.from(
+    { length: 5 },
+    () => work.run(() => t.pool.query('SELECT pg_sleep(0.3) -- of five'))
+  )
+  const outcomes = Promise.allSettled(given)
+  await waitUntil('all run', async () => await runningNow('-- of five') === 5)
+  work.leave()
+  await outcomes
+  await waitUntil('all ended by themselves', async () => await runningNow('-- of five') === 0)
+  assert.equal(proxy.cancelRequests, 2)
+  letGo()
+  await waitUntil('all are free', () => t.pool.idleCount === 5)
+  assert.equal(proxy.cancelRequests, 2)
+  assert.equal(t.metric('work_after_caller_left_total', { work: 'statement', reason: 'caller_gone' }), 5)
+})
+
+test('cancel requests beyond what may be under way are sent in their turn', async () => {
+  await using t = testPool({ connectionString: database.url, max: 5 }, { cancelLimit: 1 })
+  const work = workWith()
+  const given = Array.from(
+    { length: 5 },
+    () => work.run(() => t.pool.query('SELECT pg_sleep(3600) -- in turn'))
+  )
+  const outcomes = Promise.allSettled(given)
+  await waitUntil('all run', async () => await runningNow('-- in turn') === 5)
+  work.leave()
+  await outcomes
+  await waitUntil('all are free', () => t.pool.idleCount === 5)
+  assert.equal(await runningNow('-- in turn'), 0)
+})
+
+test('a connection to which a cancel request may still come is cut, though its statement has ended', async () => {
+  await using proxy = await countingProxy(database.url)
+  await using t = testPool({ connectionString: proxy.url, max: 1 }, { confirmMs: 200 })
+  const pid = await backendOf(t.pool)
+  const { promise: release, resolve: letGo } = Promise.withResolvers<void>()
+  proxy.holdCancels(release)
+  const work = workWith()
+  const outcome = assert.rejects(work.run(() => t.pool.query('SELECT pg_sleep(0.05) -- in doubt')), {
+    code: 'CALLER_GONE',
+  })
+  await waitUntil('the statement runs', () => proxy.texts.some((text) => text.includes('in doubt')))
+  work.leave()
+  await outcome
+  assert.notEqual(await backendOf(t.pool), pid)
+  assert.equal(t.metric('db_client_cancel_requests_total', { outcome: 'in_doubt' }), 1)
+  letGo()
 })
 
 test('a database that does not confirm a cancel loses the connection, not the pool', async () => {

@@ -76,7 +76,8 @@ test('connections are lent in the order in which they were asked for, and never 
     lent--
     client.release()
   }))
-  assert.deepEqual(order, order.toSorted((one, other) => one - other))
+  const waited = order.filter((number) => number >= 2) // the first two open connections, in any order
+  assert.deepEqual(waited, waited.toSorted((one, other) => one - other))
 })
 
 test('an opening that takes too long ends with the deadline; the pool is free once it has failed', async () => {
