@@ -58,7 +58,7 @@ test('what does not say a time is malformed, and names its header', () => {
     const cases = name === 'grpc-timeout' ?
       [...values, '5', 'S', '-5S', '123456789S', '5s', '1S, 1S'] :
       values
-    for (const value of [...cases, ['100', '200']]) {
+    for (const value of [...cases, ['100', '200'], ['100'], ['5S']]) {
       const reading = readDeadlineHeaders({ [name]: value })
       assert.ok(reading instanceof MalformedDeadline, `${name}: ${value}`)
       assert.equal(reading.header, name)
