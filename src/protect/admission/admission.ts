@@ -8,11 +8,11 @@ import { AdmissionMetrics } from './metrics.ts'
 import type { AdmissionOptions, AdmissionRoute } from './options.ts'
 import type { Refusal, RefusalReason } from './refusal.ts'
 import { Refusals } from './refusals.ts'
+import { Rooms } from './rooms.ts'
 import type { Pace, ShortQueue } from './short-queue.ts'
 import { TenantUse } from './tenant-use.ts'
 import { systemTurn, type Turn } from './turn.ts'
 import type { AdmissionUnit, UnitOutcome } from './unit.ts'
-import { WaitingRooms } from './waiting-rooms.ts'
 
 /** Run it now; it waits, and its `run` or `refuse` will be called; or answer with this refusal. */
 export type Verdict = 'run' | 'queued' | Refusal
@@ -29,7 +29,7 @@ export class Admission {
   readonly #clock: Clock
   readonly #turn: Turn
   readonly #dispatcher: Dispatcher
-  readonly #rooms: WaitingRooms
+  readonly #rooms: Rooms
   readonly #costs = new CpuCosts()
   readonly #refusals: Refusals
   readonly #use = new TenantUse()
@@ -54,13 +54,18 @@ export class Admission {
       giveUp: (waiting, nowMs) => this.#giveUp(waiting, 'too-old', nowMs),
       turned: (nowMs) => this.#turned(nowMs),
     })
-    this.#rooms = new WaitingRooms({
+    this.#rooms = new Rooms({
       clock,
-      callIn: (waiting, nowMs) => this.#queueUp(waiting, nowMs),
+      callIn: (waiting, nowMs) => {
+        waiting.unit.admissionClass.room.calledIn++
+        waiting.calledIn = true
+        this.#queueUp(waiting, nowMs)
+      },
       giveUp: (waiting, nowMs) => this.#giveUp(waiting, 'too-old', nowMs),
     })
     const metrics = new AdmissionMetrics(registry, () => ({
       classes: this.#classes,
+      rooms: this.#rooms.all,
       queued: this.#dispatcher.queue.length,
       loopDelayMs: this.#dispatcher.delayMs,
       pressure: this.#pressureAt(this.#clock.now()),
@@ -70,7 +75,8 @@ export class Admission {
 
   /** Makes the class of one route, at boot. */
   route (route: AdmissionRoute): AdmissionClass {
-    const made = new AdmissionClass(route)
+    const room = this.#rooms.named(route.behind ?? 'shared', route.firstGuess?.inFlight)
+    const made = new AdmissionClass(route, room)
     this.#classes.push(made)
     return made
   }
@@ -81,7 +87,7 @@ export class Admission {
     this.#arrivals++
     this.#dispatcher.begin(startedMs)
     const calm = startedMs - this.#pressedMs > calmAfterMs && !this.#draining &&
-      admissionClass.inFlight * 2 < admissionClass.limiter.limit &&
+      admissionClass.room.inFlight * 2 < admissionClass.room.limiter.limit &&
       startedMs + admissionClass.latencyMs <= unit.deadlineAtMs
     if (calm && this.#dispatcher.mayRunNow(startedMs)) return this.#runNow(unit)
     return this.#decide(unit)
@@ -90,19 +96,19 @@ export class Admission {
   /** Tells that a unit is over: once for each that was run or queued, whatever came of it. */
   finished (unit: AdmissionUnit, outcome: UnitOutcome): void {
     const { admissionClass, admissionStage } = unit
+    const { room } = admissionClass
     unit.admissionStage = 4
-    if (admissionStage === 1) return void admissionClass.waiting.remove(unit)
-    if (admissionStage === 2) {
-      this.#dispatcher.queue.remove(unit)
-      admissionClass.ready--
-      return
-    }
+    if (admissionStage === 1) return void room.waiting.remove(unit)
+    if (admissionStage === 2) return this.#drop(this.#dispatcher.queue.remove(unit))
     if (admissionStage !== 3) return
     const nowMs = this.#clock.now()
     admissionClass.inFlight--
     this.#costs.done(admissionClass)
-    if (!admissionClass.stream) this.#teach(unit, outcome, nowMs)
-    if (admissionClass.waiting.length > 0) this.#rooms.callIn(admissionClass, nowMs)
+    if (!admissionClass.stream) {
+      this.#teach(unit, outcome, nowMs)
+      room.inFlight--
+    }
+    if (room.waiting.length > 0) this.#rooms.callIn(room, nowMs)
   }
 
   /** Tells that a connection was accepted, so that a queue of them is drained before work goes on. */
@@ -136,6 +142,7 @@ export class Admission {
     unit.admissionStage = 3
     unit.admittedMs = unit.startedMs
     admissionClass.inFlight++
+    if (!admissionClass.stream) admissionClass.room.inFlight++
     admissionClass.ranAtOnce++
     this.#dispatcher.ran(admissionClass.cpuMs)
     return 'run'
@@ -149,8 +156,15 @@ export class Admission {
     const tenant = nowMs - this.#pressedMs <= rememberMs ? unit.tenant : undefined
     const heavy = tenant !== undefined && this.#use.ask(tenant, admissionClass.costMs, nowMs)
     const { lagMs } = this.#dispatcher
-    const waiting = { unit, lane, heavy, costMs: admissionClass.cpuMs, sinceMs: nowMs - lagMs / 2 }
-    admissionClass.lanes.saw(lane, nowMs)
+    const waiting: Waiting = {
+      unit,
+      lane,
+      heavy,
+      costMs: admissionClass.cpuMs,
+      sinceMs: nowMs - lagMs / 2,
+      calledIn: false,
+    }
+    if (admissionClass.waits) admissionClass.room.saw(admissionClass, lane, nowMs)
     this.#lanes.saw(lane, nowMs)
     if (this.#draining) return this.#refuse(waiting, 'draining', nowMs)
     if (this.#isHopeless(unit, nowMs - lagMs / 2)) return this.#refuse(waiting, 'deadline', nowMs)
@@ -179,7 +193,6 @@ export class Admission {
 
   #queueUp (waiting: Waiting, nowMs: number): void {
     waiting.unit.admissionStage = 2
-    waiting.unit.admissionClass.ready++
     this.#dispatcher.push(waiting, nowMs)
   }
 
@@ -187,9 +200,11 @@ export class Admission {
     const { admissionClass } = waiting.unit
     this.#pressedMs = nowMs
     admissionClass.crowdedMs = nowMs
-    admissionClass.limiter.wasFull()
-    admissionClass.waiting.note(admissionClass, nowMs)
-    const refusal = this.#makePlace(admissionClass.waiting, admissionClass, waiting, 'concurrency', nowMs)
+    const { room } = admissionClass
+    // Turned away for the sake of others, it says nothing of what could be carried.
+    if (room.taken + 1 > room.limiter.limit) room.limiter.wasFull()
+    room.waiting.note(room, nowMs)
+    const refusal = this.#makePlace(room.waiting, room, waiting, 'concurrency', nowMs)
     if (refusal !== undefined) return refusal
     this.#rooms.add(waiting, nowMs)
     return 'queued'
@@ -225,7 +240,7 @@ export class Admission {
       this.#giveUp(waiting, 'deadline', nowMs)
       return false
     }
-    admissionClass.ready--
+    this.#drop(waiting)
     if (!admissionClass.hasRoom(waiting.lane, nowMs)) {
       this.#rooms.add(waiting, nowMs)
       return false
@@ -233,6 +248,7 @@ export class Admission {
     unit.admissionStage = 3
     unit.admittedMs = nowMs
     admissionClass.inFlight++
+    if (!admissionClass.stream) admissionClass.room.inFlight++
     admissionClass.ranQueued++
     if (unit.tenant !== undefined) this.#use.gave(unit.tenant, admissionClass.costMs, nowMs)
     unit.run()
@@ -240,10 +256,17 @@ export class Admission {
     return true
   }
 
+  /** Gives back the room that had been promised to one that waited for its turn. */
+  #drop (waiting: Waiting | undefined): void {
+    if (waiting?.calledIn !== true) return
+    waiting.calledIn = false
+    waiting.unit.admissionClass.room.calledIn--
+  }
+
   /** Refuses a unit that waited. */
   #giveUp (waiting: Waiting, reason: RefusalReason, nowMs: number): void {
     const { unit } = waiting
-    if (unit.admissionStage === 2) unit.admissionClass.ready--
+    this.#drop(waiting)
     unit.refuse(this.#refuse(waiting, reason, nowMs))
   }
 
@@ -254,10 +277,11 @@ export class Admission {
   }
 
   #teach ({ admissionClass, admittedMs }: AdmissionUnit, outcome: UnitOutcome, nowMs: number): void {
-    if (outcome !== 'answered') return admissionClass.limiter.failed(nowMs)
+    const { room } = admissionClass
+    if (outcome !== 'answered') return room.limiter.failed(nowMs)
     const latencyMs = nowMs - admittedMs
     admissionClass.took(latencyMs, nowMs)
-    admissionClass.limiter.answered(latencyMs, nowMs, admissionClass.inFlight + 1)
+    if (admissionClass.waits) room.limiter.answered(admissionClass, latencyMs, nowMs, room.inFlight)
   }
 
   #turned (nowMs: number): void {

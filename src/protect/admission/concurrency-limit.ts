@@ -1,7 +1,16 @@
+/** What the limit keeps of each kind of work that shares it. */
+export interface Timed {
+  /** Latency of one unit when nobody is in its way, in milliseconds; 0 while unknown. */
+  baseMs: number
+  /** Units answered in the window under way, and the sum of their latencies. */
+  answeredInWindow: number
+  latencySumMs: number
+}
+
 /**
- * How many units of one class may be in flight, learnt from what comes back: as many as what stands behind the
- * class completes in the time that one takes when nobody is in its way (rate times base latency, Little's law),
- * and a little more, so that more room is found where there is some.
+ * How many units may be in flight behind one room, learnt from what comes back: as many as are completed in the
+ * time that they take when nobody is in their way (Little's law: rate times base latency, summed over all kinds
+ * of work), and a little more, so that more room is found where there is some.
  *
  * The base latency is the danger: learnt while everything queues, it makes the queue look right. So at times
  * under full load the limit is halved for a moment: latency that falls with it was our own queue, latency that
@@ -12,14 +21,18 @@
  */
 export class ConcurrencyLimit {
   #limit: number
-  #baseMs = Number.POSITIVE_INFINITY
-  /** The best rate seen lately, per millisecond. */
+  /** The most units that were in flight to some purpose: the best rate of completion times base latency. */
+  #carried = 0
   #bestRate = 0
   /** While each doubling of the limit brings more throughput, and latency does not rise. */
   #starting = true
   #gainless = 0
+  readonly #touched: Timed[] = []
+  #sinceMs = Number.NaN
+  #answered = 0
+  #failed = 0
+  #mostInFlight = 0
   #full = false
-  readonly #window: Window = { sinceMs: Number.NaN, answered: 0, failed: 0, latencySumMs: 0, mostInFlight: 0 }
   #probe: Probe | undefined
   #probeGapMs = firstProbeGapMs
   #nextProbeMs = Number.NaN
@@ -34,11 +47,6 @@ export class ConcurrencyLimit {
     return this.#probe === undefined ? this.#limit : this.#probe.limit
   }
 
-  /** Latency of one unit when nobody is in its way, in milliseconds; infinite while unknown. */
-  get baseMs (): number {
-    return this.#baseMs
-  }
-
   /** Units per millisecond that were completed, at best. */
   get bestRate (): number {
     return this.#bestRate
@@ -50,103 +58,126 @@ export class ConcurrencyLimit {
   }
 
   /** A unit was answered, `latencyMs` after it was started, when `inFlight` were under way with it. */
-  answered (latencyMs: number, nowMs: number, inFlight: number): void {
-    this.#window.answered++
-    if (inFlight > this.#window.mostInFlight) this.#window.mostInFlight = inFlight
-    this.#window.latencySumMs += latencyMs
+  answered (work: Timed, latencyMs: number, nowMs: number, inFlight: number): void {
+    if (work.answeredInWindow++ === 0) this.#touched.push(work)
+    work.latencySumMs += latencyMs
+    this.#answered++
+    if (inFlight > this.#mostInFlight) this.#mostInFlight = inFlight
     this.#close(nowMs)
   }
 
   /** A unit was not answered well: it counts as no throughput, and its latency teaches nothing. */
   failed (nowMs: number): void {
-    this.#window.failed++
+    this.#failed++
     this.#close(nowMs)
   }
 
   #close (nowMs: number): void {
-    const { sinceMs, answered, failed, latencySumMs } = this.#window
-    if (!(nowMs - sinceMs <= longestWindowMs)) return this.#open(nowMs) // the first one, or after a silence
-    const windowMs = nowMs - sinceMs
-    const base = this.#baseMs === Number.POSITIVE_INFINITY ? 0 : this.#baseMs
-    if (windowMs < Math.max(shortestWindowMs, (this.#starting ? 1.2 : 2) * base)) return
-    if (answered + failed < leastSamples && windowMs < 1_000) return
-    this.#learn(answered / windowMs, answered === 0 ? Number.NaN : latencySumMs / answered, nowMs)
+    const windowMs = nowMs - this.#sinceMs
+    if (!(windowMs <= longestWindowMs)) return this.#open(nowMs) // the first one, or after a silence
+    if (windowMs < shortestWindowMs) return
+    const count = this.#answered + this.#failed
+    if (count < leastSamples && windowMs < 1_000) return
+    const seen = this.#look()
+    if (windowMs < (this.#starting ? 1.2 : 2) * seen.baseMs) return
+    this.#learn(windowMs, seen, nowMs)
     this.#open(nowMs)
   }
 
   #open (nowMs: number): void {
-    this.#window.sinceMs = nowMs
-    this.#window.answered = 0
-    this.#window.failed = 0
-    this.#window.latencySumMs = 0
-    this.#window.mostInFlight = 0
+    for (const work of this.#touched) {
+      work.answeredInWindow = 0
+      work.latencySumMs = 0
+    }
+    this.#touched.length = 0
+    this.#sinceMs = nowMs
+    this.#answered = 0
+    this.#failed = 0
+    this.#mostInFlight = 0
     this.#full = false
   }
 
-  /** @param latencyMs not a number when nothing was answered */
-  #learn (rate: number, latencyMs: number, nowMs: number): void {
-    if (this.#probe !== undefined) return this.#probed(this.#probe, latencyMs, nowMs)
-    if (!this.#full) return this.#learnUnloaded(rate, latencyMs)
+  /** What the window shows, over all kinds of work in it. */
+  #look (): Seen {
+    let latencySumMs = 0
+    let baseSumMs = 0
+    for (const { answeredInWindow, latencySumMs: sumMs, baseMs } of this.#touched) {
+      latencySumMs += sumMs
+      baseSumMs += baseMs === 0 ? sumMs : baseMs * answeredInWindow
+    }
+    const stretch = baseSumMs === 0 ? Number.NaN : latencySumMs / baseSumMs
+    return { stretch, baseMs: this.#answered === 0 ? 0 : baseSumMs / this.#answered }
+  }
+
+  #learn (windowMs: number, { stretch }: Seen, nowMs: number): void {
+    const rate = this.#answered / windowMs
+    if (this.#probe !== undefined) return this.#probed(this.#probe, stretch, nowMs)
+    if (!this.#full) return this.#learnUnloaded(rate)
 
     const gained = rate > 1.2 * this.#bestRate
     this.#bestRate = Math.max(rate, this.#bestRate * 0.95)
-    if (Number.isNaN(latencyMs)) {
-      this.#limit = Math.max(leastLimit, this.#limit / 2)
+    if (Number.isNaN(stretch)) {
+      this.#limit = clampLimit(this.#limit / 2)
       return
     }
-    this.#baseMs = Math.min(this.#baseMs, latencyMs)
+    this.#learnBase((baseMs, latencyMs) => Math.min(baseMs, latencyMs))
+    this.#carried = Math.max(this.#carriedNow(windowMs), this.#carried * 0.95)
     // A window still holds units from before the last doubling, so one that gains nothing proves nothing.
     this.#gainless = gained ? 0 : this.#gainless + 1
-    if (this.#starting && this.#gainless < 2 && latencyMs < 1.5 * this.#baseMs) {
-      if (gained) this.#limit = Math.min(mostLimit, this.#limit * 2)
+    if (this.#starting && this.#gainless < 2 && stretch < 1.5) {
+      if (gained) this.#limit = clampLimit(this.#limit * 2)
       return
     }
     if (this.#starting) this.#nextProbeMs = nowMs // what was learnt at the start was learnt in a crowd
     this.#starting = false
-    const carried = this.#bestRate * this.#baseMs
-    const next = 1.25 * carried + 3 * Math.log10(1 + carried) + 1
-    this.#limit = clampLimit(latencyMs < 1.1 * this.#baseMs ? next : (this.#limit + next) / 2)
-    this.#startProbeWhenDue(latencyMs, nowMs)
+    const next = 1.25 * this.#carried + 3 * Math.log10(1 + this.#carried) + 1
+    this.#limit = clampLimit(stretch < 1.1 ? next : (this.#limit + next) / 2)
+    if (Number.isNaN(this.#nextProbeMs)) this.#nextProbeMs = nowMs + this.#probeGapMs
+    if (nowMs < this.#nextProbeMs) return
+    this.#probe = { limit: clampLimit(Math.floor(this.#limit / 2)), stretch, windows: 0 }
   }
 
   /** Nobody was in anybody's way, so that latency is the base, and may drift with it. */
-  #learnUnloaded (rate: number, latencyMs: number): void {
+  #learnUnloaded (rate: number): void {
     this.#bestRate = Math.max(rate, this.#bestRate * 0.98)
-    if (Number.isNaN(latencyMs) || this.#window.mostInFlight > this.#limit / 2) return
-    this.#baseMs = latencyMs < this.#baseMs ? latencyMs : this.#baseMs + (latencyMs - this.#baseMs) * 0.1
+    if (this.#mostInFlight > this.#limit / 2) return
+    this.#learnBase((baseMs, latencyMs) => Math.min(latencyMs, baseMs + (latencyMs - baseMs) * 0.1))
   }
 
-  #startProbeWhenDue (latencyMs: number, nowMs: number): void {
-    if (Number.isNaN(this.#nextProbeMs)) this.#nextProbeMs = nowMs + this.#probeGapMs
-    if (nowMs < this.#nextProbeMs) return
-    this.#probe = {
-      limit: Math.max(leastLimit, Math.floor(this.#limit / 2)),
-      beforeMs: latencyMs,
-      windows: 0,
-    }
-  }
-
-  #probed (probe: Probe, latencyMs: number, nowMs: number): void {
+  #probed (probe: Probe, stretch: number, nowMs: number): void {
     if (++probe.windows < 2) return // the first window still holds units from before
-    const ours = latencyMs < 0.85 * probe.beforeMs
-    if (!Number.isNaN(latencyMs)) this.#baseMs = ours ? Math.min(this.#baseMs, latencyMs) : latencyMs
+    const ours = stretch < 0.85 * probe.stretch
+    this.#learnBase((baseMs, latencyMs) => ours ? Math.min(baseMs, latencyMs) : latencyMs)
+    if (!ours && stretch > 1) this.#carried *= stretch // the same rate, of what takes longer now
     this.#probe = undefined
     this.#probeGapMs = ours ? Math.min(longestProbeGapMs, 2 * this.#probeGapMs) : firstProbeGapMs
     this.#nextProbeMs = nowMs + this.#probeGapMs
   }
+
+  #learnBase (next: (baseMs: number, latencyMs: number) => number): void {
+    for (const work of this.#touched) {
+      const latencyMs = work.latencySumMs / work.answeredInWindow
+      work.baseMs = work.baseMs === 0 ? latencyMs : next(work.baseMs, latencyMs)
+    }
+  }
+
+  #carriedNow (windowMs: number): number {
+    let sumMs = 0
+    for (const { answeredInWindow, baseMs } of this.#touched) sumMs += answeredInWindow * baseMs
+    return sumMs / windowMs
+  }
 }
 
-interface Window {
-  sinceMs: number
-  answered: number
-  failed: number
-  latencySumMs: number
-  mostInFlight: number
+interface Seen {
+  /** Latency as a multiple of the base latency; not a number when nothing was answered. */
+  readonly stretch: number
+  readonly baseMs: number
 }
 
 interface Probe {
   readonly limit: number
-  readonly beforeMs: number
+  /** As it was before. */
+  readonly stretch: number
   windows: number
 }
 

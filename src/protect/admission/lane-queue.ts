@@ -11,6 +11,8 @@ export interface Waiting {
   readonly costMs: number
   /** Since when it waits, on the clock's `now()`. */
   readonly sinceMs: number
+  /** It holds a promise of room behind its route, while it waits for its turn. */
+  calledIn: boolean
 }
 
 /**

@@ -7,7 +7,7 @@ export const laneCount: number = criticalities.length
  * The part of a room that units of each lane may fill while higher lanes are about. What is left is kept for
  * those, so that they find room at once and need not push anybody out.
  */
-const shares: readonly number[] = [1, 0.85, 0.7, 0.5]
+const shares: readonly number[] = [1, 0.95, 0.9, 0.8]
 
 /** @returns 0 for critical to 3 for background */
 export function laneOf (criticality: Criticality): number {

@@ -2,6 +2,7 @@ import { criticalities } from '../../kernel/index.ts'
 import type { CounterFamily, CounterSlot, MetricsRegistry } from '../../telemetry/index.ts'
 import type { AdmissionClass } from './admission-class.ts'
 import { type RefusalReason, refusalReasons } from './refusal.ts'
+import type { Room } from './room.ts'
 
 /** What a unit's tenant counts as: labels must be few. */
 export type TenantKind = 'heavy' | 'other' | 'none'
@@ -9,6 +10,7 @@ export type TenantKind = 'heavy' | 'other' | 'none'
 /** What the gauges show of the whole. */
 export interface AdmissionState {
   readonly classes: readonly AdmissionClass[]
+  readonly rooms: Iterable<Room>
   readonly queued: number
   readonly loopDelayMs: number
   readonly pressure: number
@@ -62,8 +64,8 @@ function show (registry: MetricsRegistry, state: () => AdmissionState): void {
   })
   const limit = registry.gauge({
     name: 'plimsoll_admission_limit',
-    help: 'Requests of a route that may run at once, as learnt.',
-    labels,
+    help: 'Requests that may be in flight at once to what stands behind some routes, as learnt.',
+    labels: ['behind'],
     merge,
   })
   const cpu = registry.gauge({
@@ -104,10 +106,12 @@ function show (registry: MetricsRegistry, state: () => AdmissionState): void {
       one.ranAtOnce = 0
       one.ranQueued = 0
       inFlight.slot(route).set(one.inFlight)
-      limit.slot(route).set(one.limiter.limit)
       cpu.slot(route).set(one.cpuMs / 1_000)
       latency.slot(route).set(one.latencyMs / 1_000)
-      waiting += one.waiting.length
+    }
+    for (const room of now.rooms) {
+      limit.slot({ behind: room.name }).set(room.limiter.limit)
+      waiting += room.waiting.length
     }
     queued.set(waiting)
     delay.set(now.loopDelayMs / 1_000)

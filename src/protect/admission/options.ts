@@ -16,7 +16,7 @@ export interface AdmissionOptions {
 export interface FirstGuess {
   /** CPU time of one request, in milliseconds. @default 1, until the first one has been measured */
   readonly cpuMs?: number
-  /** Requests in flight at once that what stands behind the route can carry. @default 20 */
+  /** Requests in flight at once that what stands behind the route can carry; the first route's counts. @default 20 */
   readonly inFlight?: number
 }
 
@@ -29,5 +29,10 @@ export interface AdmissionRoute {
   readonly stream?: boolean
   /** Always run at once, e.g. health. @default false */
   readonly exempt?: boolean
+  /**
+   * Names what the route waits for, a database say: routes with one name share what may be in flight, and their
+   * lanes hold across them. Name a second one for what fails by itself. @default 'shared'
+   */
+  readonly behind?: string
   readonly firstGuess?: FirstGuess
 }

@@ -75,8 +75,9 @@ export class ShortQueue {
     return this.#lanes.takeOlder(nowMs - this.#standing.patienceMs(unitMs))
   }
 
-  remove (unit: AdmissionUnit): void {
-    this.#lanes.remove(unit)
+  /** Takes out a unit that need not be run any more. */
+  remove (unit: AdmissionUnit): Waiting | undefined {
+    return this.#lanes.remove(unit)
   }
 }
 

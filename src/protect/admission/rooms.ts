@@ -1,8 +1,8 @@
 import type { Clock } from '../../kernel/index.ts'
-import type { AdmissionClass } from './admission-class.ts'
 import type { Waiting } from './lane-queue.ts'
+import { Room } from './room.ts'
 
-export interface WaitingRoomsOptions {
+export interface RoomsOptions {
   readonly clock: Clock
   /** Passes on a unit for which there is room now. */
   readonly callIn: (waiting: Waiting, nowMs: number) => void
@@ -11,34 +11,50 @@ export interface WaitingRoomsOptions {
 }
 
 /**
- * Units that wait until there is room in flight for their class. Room becomes free when one of the class ends;
- * and because what stands behind a class may do nothing for long, they are looked after by the clock too.
+ * All rooms, and the units that wait in front of them. Room becomes free when a unit ends; and because what
+ * stands behind a room may do nothing for long, those that wait are looked after by the clock too.
  */
-export class WaitingRooms {
-  readonly #options: WaitingRoomsOptions
-  readonly #crowded = new Set<AdmissionClass>()
+export class Rooms {
+  readonly #options: RoomsOptions
+  readonly #rooms = new Map<string, Room>()
+  readonly #crowded = new Set<Room>()
 
-  constructor (options: WaitingRoomsOptions) {
+  constructor (options: RoomsOptions) {
     this.#options = options
   }
 
+  /** All that there are. */
+  get all (): Iterable<Room> {
+    return this.#rooms.values()
+  }
+
+  /** The one room of a name. */
+  named (name: string, firstGuess?: number): Room {
+    const known = this.#rooms.get(name)
+    if (known !== undefined) return known
+    const made = new Room(name, firstGuess)
+    this.#rooms.set(name, made)
+    return made
+  }
+
+  /** Lets a unit wait until there is room. */
   add (waiting: Waiting, nowMs: number): void {
-    const { admissionClass } = waiting.unit
+    const { room } = waiting.unit.admissionClass
     waiting.unit.admissionStage = 1
-    admissionClass.waiting.push(waiting, nowMs)
+    room.waiting.push(waiting, nowMs)
     if (this.#crowded.size === 0) this.#options.clock.after(sweepMs, this.#sweep)
-    this.#crowded.add(admissionClass)
+    this.#crowded.add(room)
   }
 
   /** Lets in as many as there is room for. */
-  callIn (admissionClass: AdmissionClass, nowMs: number): void {
-    const { waiting } = admissionClass
-    while (waiting.length > 0 && admissionClass.hasRoom(waiting.nextLane, nowMs, admissionClass.ready)) {
-      const next = waiting.take(admissionClass)
+  callIn (room: Room, nowMs: number): void {
+    const { waiting } = room
+    while (waiting.length > 0 && room.hasPlace(nobody, 0, waiting.nextLane, nowMs)) {
+      const next = waiting.take(room)
       if (next === undefined) break
       this.#options.callIn(next, nowMs)
     }
-    waiting.note(admissionClass, nowMs)
+    waiting.note(room, nowMs)
   }
 
   readonly #sweep = (): void => {
@@ -57,4 +73,6 @@ export class WaitingRooms {
   }
 }
 
+/** Stands for whichever route the next unit is of. */
+const nobody = {}
 const sweepMs = 20
