@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import pg from 'pg'
 import type { Transaction } from '../../data/index.ts'
+import { testPool, workWith } from '../../data/pool/pool.fixture.ts'
 import { type TestDatabase, testDatabase } from '../../engines/embedded/embedded.fixture.ts'
 import { waitUntil } from '../../engines/wait-until.fixture.ts'
+import { Deadline } from '../../kernel/index.ts'
 import { MetricsRegistry } from '../../telemetry/index.ts'
 import { Idempotency } from './idempotency.ts'
 import type { IdempotentUnit } from './idempotent-unit.ts'
@@ -176,6 +178,36 @@ test('PostgreSQL goes in the middle of a request and comes back: one effect, and
   } finally {
     await own.end()
   }
+})
+
+test('a transaction that its deadline ends, or whose client leaves, has no effect and frees its key', async () => {
+  for (const end of ['deadline', 'client'] as const) {
+    await using deadlines = testPool({ connectionString: database.url, max: 3 })
+    const request = nextOrder()
+    const unit = await running(worker({}, deadlines.pool).begin(request))
+    const { run, leave, settle } = workWith(end === 'deadline' ? Deadline.in(200) : Deadline.none)
+    const ran = run(() =>
+      unit.run(async (tx) => {
+        await insert(request.header)(tx)
+        if (end === 'client') leave()
+        await tx.query('SELECT pg_sleep(60)')
+      }, () => created)
+    )
+    await assert.rejects(ran, { code: end === 'deadline' ? 'DEADLINE_EXCEEDED' : 'CALLER_GONE' })
+    settle()
+    assert.equal(await effects(request.header), 0)
+    await running(worker({}, pool).begin({ ...request, body: 'corrected' }))
+  }
+})
+
+test('a request whose deadline passes before the store answers is not told that the store is away', async () => {
+  await using deadlines = testPool({ connectionString: database.url, max: 1 })
+  const busy = await deadlines.pool.connect()
+  const { run, settle } = workWith(Deadline.in(50))
+  const begun = run(async () => await worker({}, deadlines.pool).begin(nextOrder()))
+  await assert.rejects(begun, { code: 'DEADLINE_EXCEEDED' })
+  settle()
+  busy.release()
 })
 
 test('the record can be written into a transaction of the caller’s own', async () => {
