@@ -1,5 +1,5 @@
 import { SettingError } from '../../kernel/index.ts'
-import { KeyedHash } from './keyed-hash.ts'
+import { KeyMemo } from './key-memo.ts'
 
 /** Ways of a set: 8 fingerprints of 8 bytes are one cache line. */
 const ways = 8
@@ -25,7 +25,7 @@ export class KeyTable {
   readonly a: Float64Array
   readonly b: Float64Array
   readonly #fingerprints: Int32Array
-  readonly #hash: KeyedHash
+  readonly #hash: KeyMemo
   readonly #setMask: number
   /** Whether the entry last located is a new one. */
   isNew = false
@@ -42,7 +42,7 @@ export class KeyTable {
     this.a = new Float64Array(this.keys)
     this.b = new Float64Array(this.keys)
     this.#fingerprints = new Int32Array(2 * this.keys)
-    this.#hash = new KeyedHash(secret)
+    this.#hash = new KeyMemo(secret)
     this.#setMask = this.keys / ways - 1
   }
 

@@ -82,8 +82,9 @@ export class ProcessStore implements LimitStore {
     return this.#table.liveShare(this.#clock.now())
   }
 
-  take (claims: readonly Claim[]): Outcome {
-    const nowMs = this.#clock.now()
+  take (claims: readonly Claim[], nowMs: number = this.#clock.now()): Outcome {
+    const only = claims.length === 1 ? claims[0] : undefined
+    if (only !== undefined && only.limit.kind === 'rate') return this.#takeRate(only, only.limit, nowMs)
     let refusedBy: Outcome
     for (let at = 0; at < claims.length; at++) {
       const claim = claims[at] as Claim
@@ -98,7 +99,6 @@ export class ProcessStore implements LimitStore {
     for (let at = 0; at < claims.length; at++) {
       const claim = claims[at] as Claim
       claim.taken = refusedBy === undefined && claim.waitMs === 0
-      claim.decidedBy = 'store'
       this.#settle(at, claim, nowMs)
     }
     return refusedBy
@@ -118,27 +118,59 @@ export class ProcessStore implements LimitStore {
 
   async [Symbol.asyncDispose] (): Promise<void> {}
 
-  /** Finds the claim's numbers, or makes room for them. */
-  #open (at: number, claim: Claim, nowMs: number): void {
-    const { limit, key } = claim
+  /** The same as the steps below, for the commonest case: one rule, a rate. */
+  #takeRate (claim: Claim, limit: RateLimit, nowMs: number): Outcome {
     const table = this.#table
     let cells: Cells = table
-    let index = table.locate(limit.ordinal, key, nowMs)
-    const shared = this.#shared[limit.ordinal]
-    if (index === noRoom) {
-      this.overflowed++
-      cells = shared ?? this.#share(limit)
-      index = table.keyBits % sharedCells
-      claim.place = -1 - index
-    } else {
-      claim.place = index
-      if (table.isNew) this.#begin(index, limit, shared)
+    let index = table.locate(limit.ordinal, claim.key, nowMs)
+    claim.place = index
+    if (index === noRoom || table.isNew) {
+      cells = this.#place(claim, index)
+      if (index === noRoom) index = -1 - claim.place
+    }
+    const expiresAtMs = cells.expiresAtMs
+    const tatMs = expiresAtMs[index] as number
+    const nextMs = gcraNext(tatMs, limit, claim.cost, nowMs)
+    const waitMs = gcraWaitMs(nextMs, limit, nowMs)
+    const taken = waitMs === 0
+    const keptMs = taken ? nextMs : tatMs
+    claim.waitMs = taken ? 0 : Math.ceil(waitMs)
+    claim.taken = taken
+    claim.takenAtMs = nowMs
+    expiresAtMs[index] = keptMs
+    claim.remaining = gcraRemaining(keptMs, limit, nowMs)
+    claim.resetMs = keptMs > nowMs ? Math.ceil(keptMs - nowMs) : 0
+    return taken || limit.shadow ? undefined : claim
+  }
+
+  /** Finds the claim's numbers, or makes room for them. */
+  #open (at: number, claim: Claim, nowMs: number): void {
+    const table = this.#table
+    let cells: Cells = table
+    let index = table.locate(claim.limit.ordinal, claim.key, nowMs)
+    claim.place = index
+    if (index === noRoom || table.isNew) {
+      cells = this.#place(claim, index)
+      if (index === noRoom) index = -1 - claim.place
     }
     this.#cellsOf[at] = cells
     this.#indexOf[at] = index
     // The entry stays ours while the other claims look for theirs.
     this.#stateOf[at] = cells.expiresAtMs[index] ?? never
     cells.expiresAtMs[index] = Number.POSITIVE_INFINITY
+  }
+
+  /** Begins a new entry; or without room for one, finds the claim a cell. */
+  #place (claim: Claim, index: number): Cells {
+    const { limit } = claim
+    const shared = this.#shared[limit.ordinal]
+    if (index !== noRoom) {
+      this.#begin(index, limit, shared)
+      return this.#table
+    }
+    this.overflowed++
+    claim.place = -1 - this.#table.keyBits % sharedCells
+    return shared ?? this.#share(limit)
   }
 
   /**
@@ -170,6 +202,7 @@ export class ProcessStore implements LimitStore {
     const cells = this.#cellsOf[at] as Cells
     const index = this.#indexOf[at] as number
     const state = this.#stateOf[at] as number
+    claim.takenAtMs = nowMs
     switch (limit.kind) {
       case 'rate':
         claim.waitMs = Math.ceil(gcraWaitMs(gcraNext(state, limit, cost, nowMs), limit, nowMs))
@@ -183,6 +216,7 @@ export class ProcessStore implements LimitStore {
       }
       case 'quota': {
         const epochMs = this.#clock.epochMs()
+        claim.takenAtMs = epochMs
         turn(cells, index, limit, epochMs)
         const full = (cells.a[index] as number) + cost > limit.requests
         const leftMs = limit.calendar.endOf(cells.b[index] as number) - epochMs
@@ -202,7 +236,6 @@ export class ProcessStore implements LimitStore {
     const index = this.#indexOf[at] as number
     const state = this.#stateOf[at] as number
     const cost = taken ? claim.cost : 0
-    claim.takenAtMs = nowMs
     switch (limit.kind) {
       case 'rate':
         settleRate(claim, cells, index, limit, taken ? gcraNext(state, limit, cost, nowMs) : state, nowMs)
@@ -217,7 +250,6 @@ export class ProcessStore implements LimitStore {
         cells.expiresAtMs[index] = count > 0 ? state : never
         claim.remaining = Math.max(0, Math.floor(limit.requests - count))
         claim.resetMs = count > 0 ? Math.ceil(state - nowMs) : 0
-        claim.takenAtMs = this.#clock.epochMs()
         break
       }
       case 'concurrency':

@@ -70,8 +70,12 @@ export class RouteLimit {
     return describeLimits(this.#set.rules, this.#setsByPlan)
   }
 
-  /** Decides over all rules in one step: everything is taken, or nothing. A promise only where the store needs one. */
-  take (subject: LimitSubject): Ruling | Promise<Ruling> {
+  /**
+   * Decides over all rules in one step: everything is taken, or nothing. A promise only where the store needs one.
+   *
+   * @param nowMs the request's arrival on the limiter's clock (`now()`), where it has been read anyway
+   */
+  take (subject: LimitSubject, nowMs?: number): Ruling | Promise<Ruling> {
     let set = this.#rulesFor(subject)
     const { rules } = set
     const claims: Claim[] = []
@@ -85,7 +89,7 @@ export class RouteLimit {
     }
     if (claims.length === 0) return new Ruling(this.#shared.store, noRules, claims, undefined)
     if (claims.length < rules.length) set = this.#partOf(set, applied)
-    const outcome = this.#shared.store.take(claims)
+    const outcome = this.#shared.store.take(claims, nowMs)
     return outcome instanceof Promise ?
       outcome.then((settled) => this.#rule(set, claims, settled)) :
       this.#rule(set, claims, outcome)

@@ -57,8 +57,11 @@ export interface LimitStore extends AsyncDisposable {
   /**
    * It never rejects: a store that cannot be reached decides by each limit's `whenStoreFails`, and says so in
    * `decidedBy`. No two claims of one call have both the same limit and the same key.
+   *
+   * @param nowMs the request's arrival on the process's monotonic clock, where it is known: a store that counts by
+   *   that clock need not read it again, which is half of what a decision costs; others ignore it
    */
-  take(claims: readonly Claim[]): Outcome | Promise<Outcome>
+  take(claims: readonly Claim[], nowMs?: number): Outcome | Promise<Outcome>
   /**
    * Gives back all that these claims still hold: a refund. Claims that hold nothing are left alone, so a
    * second call does nothing. What a rate earned since the claim was taken is not given twice. It never
