@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { progressTeller, type RunProgress } from './load-progress.ts'
+import type { LoadProgress } from '../plan/load/index.ts'
+import { progressTeller } from './load-progress.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** Progress after so many seconds of 10. */
-function progressAt (seconds: number, changes: Partial<RunProgress> = {}): RunProgress {
+function progressAt (seconds: number, changes: Partial<LoadProgress> = {}): LoadProgress {
   return {
     elapsedMs: seconds * 1_000,
     plannedMs: 10_000,

@@ -3,12 +3,9 @@ import { showMs, showPerSecond } from '../plan/load/report/index.ts'
 import { type Paint, painter } from './paint.ts'
 import type { Surroundings } from './surroundings.ts'
 
-/** Where a run stands; with failures by kind since its start, where the engine tells them. */
-export type RunProgress = LoadProgress & { readonly failures?: Readonly<Record<string, number>> }
-
 /** Tells how a load test goes while it does. */
 export interface ProgressTeller {
-  (progress: RunProgress): void
+  (progress: LoadProgress): void
   /** Takes away what only holds while it runs. */
   end(): void
 }
@@ -27,7 +24,7 @@ function blockTeller ({ stderr, env }: Surroundings): ProgressTeller {
   let height = 0
   // Up to the block's first line, and clear from there to the end of the screen.
   const clear = (): string => height === 0 ? '' : `\u001b[${height}A\r\u001b[J`
-  function tell (progress: RunProgress): void {
+  function tell (progress: LoadProgress): void {
     const width = Math.max(20, (stderr.columns ?? 80) - 1)
     const lines = blockOf(progress, paint, width)
     stderr.write(`${clear()}${lines.join('\n')}\n`)
@@ -43,7 +40,7 @@ function blockTeller ({ stderr, env }: Surroundings): ProgressTeller {
 
 function lineTeller ({ stderr }: Surroundings): ProgressTeller {
   let nextAtMs = 0
-  function tell (progress: RunProgress): void {
+  function tell (progress: LoadProgress): void {
     if (progress.elapsedMs < nextAtMs) return
     nextAtMs = progress.elapsedMs + lineEveryMs * 0.9
     const facts = factsOf(progress).map(([name, text]) => name === 'failed' ? `failed ${text}` : text)
@@ -54,7 +51,7 @@ function lineTeller ({ stderr }: Surroundings): ProgressTeller {
 
 const barWidth = 20
 
-function blockOf (progress: RunProgress, paint: Paint, width: number): string[] {
+function blockOf (progress: LoadProgress, paint: Paint, width: number): string[] {
   const done = Math.min(1, progress.plannedMs === 0 ? 1 : progress.elapsedMs / progress.plannedMs)
   const filled = Math.floor(done * barWidth)
   const bar = `${'━'.repeat(filled)}${'─'.repeat(barWidth - filled)}`
@@ -66,7 +63,7 @@ function blockOf (progress: RunProgress, paint: Paint, width: number): string[] 
 }
 
 /** What there is to say, a name and a text each. */
-function factsOf (progress: RunProgress): (readonly [name: string, text: string, isBad?: boolean])[] {
+function factsOf (progress: LoadProgress): (readonly [name: string, text: string, isBad?: boolean])[] {
   const { elapsedMs, plannedMs, phase, interval, totals } = progress
   const perSecond = (count: number): string => showPerSecond(count * 1_000 / Math.max(1, interval.durationMs))
   const leftMs = Math.max(0, plannedMs - elapsedMs)
@@ -89,7 +86,7 @@ function factsOf (progress: RunProgress): (readonly [name: string, text: string,
   ]
 }
 
-function kindsOf ({ failures = {} }: RunProgress): string {
+function kindsOf ({ failures }: LoadProgress): string {
   const kinds = Object.entries(failures).map(([kind, count]) => `${kind}: ${count}`)
   return kinds.length === 0 ? '' : ` (${kinds.join(', ')})`
 }

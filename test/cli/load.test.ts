@@ -128,6 +128,18 @@ test('answers that are not expected fail a run without thresholds only when ther
   assert.deepEqual([expected.exitCode, expected.document.state], [0, 'passed'])
 })
 
+test('progress tells failures by kind in plain lines, beside the report', async () => {
+  await using broken = await target((_, response) => response.writeHead(503).end())
+  await using place = await workspace()
+  const { stdout, stderr } = await runCommand(['load', broken.url, ...brief], place)
+  assert.match(
+    stderr,
+    /^50\/s, \ds of 1s, \ds left \|.* offered, .* answered, .*failed \d+ of \d+ \(503: \d+\)/m
+  )
+  assert.equal(stderr.includes('\u001b'), false)
+  assert.match(stdout, /^ {2}503: 50;/m)
+})
+
 test('a journey uses the answers before it, and takes its headers, body and target from the command line too', async () => {
   await using server = await target((request, response) => {
     if (request.headers['authorization'] !== 'Bearer t') response.writeHead(401)

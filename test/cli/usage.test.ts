@@ -8,7 +8,7 @@ test('help goes to standard output with 0: the overview by --help, help and noth
   for (const args of [['--help'], ['help'], []]) {
     const { exitCode, stdout, stderr } = await runCommand(args, place)
     assert.deepEqual([exitCode, stderr], [0, ''])
-    for (const name of ['dev', 'serve', 'config', 'check'])
+    for (const name of ['dev', 'serve', 'config', 'check', 'load'])
       assert.match(stdout, new RegExp(`^  ${name} `, 'm'))
     assert.match(stdout, /^ {2}130 /m)
   }

@@ -178,4 +178,6 @@ export interface LoadProgress {
   readonly interval: Interval
   /** Since the start, warm-up included. */
   readonly totals: Pick<Counts, 'due' | 'answered' | 'expected' | 'failed' | 'dropped'>
+  /** Those of `totals.failed`, by status or why there is none. */
+  readonly failures: Readonly<Record<string, number>>
 }

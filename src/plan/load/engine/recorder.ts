@@ -31,6 +31,8 @@ export interface IntervalData {
   readonly expected: number
   readonly failed: number
   readonly dropped: number
+  /** How often each unexpected outcome. */
+  readonly failures: Readonly<Record<string, number>>
   readonly latency: HistogramData
   readonly lag: HistogramData
 }
@@ -75,6 +77,7 @@ const maximumComplaints = 20
 /** Names made by code can be endless; the rest is counted together. */
 const maximumNames = 500
 const otherNames = '(other names)'
+const otherComplaints = '(other complaints)'
 
 /** Counts, in memory that does not grow with the number of requests. */
 export class Recorder {
@@ -88,6 +91,7 @@ export class Recorder {
   readonly #connecting = new Histogram()
   readonly #complaints = new Map<string, Complaint>()
   #interval = new Tally()
+  readonly #intervalFailures = new Map<number | FailureKind, number>()
   readonly #intervalLatency = new Histogram()
   readonly #intervalLag = new Histogram()
 
@@ -136,6 +140,7 @@ export class Recorder {
   ended ({ record, phase }: Counted, ending: Ending): void {
     const { outcome, expected, latencyMs, serviceMs } = ending
     count(this.#interval, ending)
+    if (!expected) this.#intervalFailures.set(outcome, (this.#intervalFailures.get(outcome) ?? 0) + 1)
     if (typeof outcome === 'number') this.#intervalLatency.record(latencyMs)
     const inPhase = this.#phases[phase]
     if (inPhase === undefined || inPhase.warmUp) return
@@ -152,9 +157,10 @@ export class Recorder {
 
   complain (from: Complaint['from'], request: string, message: string): void {
     const key = `${from} ${request} ${message}`
-    const known = this.#complaints.get(key)
-    if (known === undefined && this.#complaints.size >= maximumComplaints) return
-    this.#complaints.set(key, { from, request, message, count: (known?.count ?? 0) + 1 })
+    const isFull = this.#complaints.size >= maximumComplaints && !this.#complaints.has(key)
+    // What is one too many is not forgotten: that code failed at all must be seen behind any number of verdicts.
+    if (isFull && message !== otherComplaints) return this.complain(from, otherNames, otherComplaints)
+    this.#complaints.set(key, { from, request, message, count: (this.#complaints.get(key)?.count ?? 0) + 1 })
   }
 
   /** What happened since the call before. */
@@ -162,10 +168,12 @@ export class Recorder {
     const { due, answered, expected, failed, dropped } = this.#interval
     const latency = this.#intervalLatency.toData()
     const lag = this.#intervalLag.toData()
+    const failures = Object.fromEntries(this.#intervalFailures)
     this.#interval = new Tally()
+    this.#intervalFailures.clear()
     this.#intervalLatency.reset()
     this.#intervalLag.reset()
-    return { due, answered, expected, failed, dropped, latency, lag }
+    return { due, answered, expected, failed, dropped, failures, latency, lag }
   }
 
   toData (): RecordedData {

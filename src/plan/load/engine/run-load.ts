@@ -30,10 +30,10 @@ export async function runLoad (plan: LoadPlan, options: RunLoadOptions = {}): Pr
   const plannedMs = windows.at(-1)?.endMs ?? 0
   const count = plan.threads ?? 1
   const cores = Array.from({ length: count }, (_, at) => plan.pin?.[at % plan.pin.length])
-  const timeline = new Timeline(count, plannedMs, (interval, totals) => {
+  const timeline = new Timeline(count, plannedMs, (interval, totals, failures) => {
     const elapsedMs = interval.atMs + interval.durationMs
     const phase = windows.findLast(({ startMs }) => startMs <= interval.atMs)?.name ?? ''
-    onProgress?.({ elapsedMs, plannedMs, phase, interval, totals })
+    onProgress?.({ elapsedMs, plannedMs, phase, interval, totals, failures })
   })
 
   await using threads = new AsyncDisposableStack()

@@ -6,6 +6,7 @@ import type { ThreadInterval } from './thread-messages.ts'
 const atMostIntervals = 600
 
 type Totals = LoadProgress['totals']
+type Failures = LoadProgress['failures']
 
 /** What is gathered of one stretch of time. */
 interface Gathering {
@@ -17,6 +18,7 @@ interface Gathering {
   dropped: number
   inFlight: number
   openConnections: number
+  readonly failures: Record<string, number>
   readonly latency: Histogram
   readonly lag: Histogram
 }
@@ -27,7 +29,7 @@ interface Gathering {
  */
 export class Timeline {
   readonly #secondsEach: number
-  readonly #onSecond: (interval: Interval, totals: Totals) => void
+  readonly #onSecond: (interval: Interval, totals: Totals, failures: Failures) => void
   /** By the number of the second. */
   readonly #seconds = new Map<number, Gathering>()
   readonly #sent: number[]
@@ -37,12 +39,13 @@ export class Timeline {
   #open: Gathering | undefined
   #openSeconds = 0
   #openStartMs = 0
+  readonly #failures: Record<string, number> = {}
   readonly #totals = { due: 0, answered: 0, expected: 0, failed: 0, dropped: 0 }
 
   constructor (
     threads: number,
     plannedMs: number,
-    onSecond: (interval: Interval, totals: Totals) => void
+    onSecond: (interval: Interval, totals: Totals, failures: Failures) => void
   ) {
     this.#secondsEach = Math.max(1, Math.ceil(plannedMs / 1000 / atMostIntervals))
     this.#onSecond = onSecond
@@ -79,7 +82,11 @@ export class Timeline {
       for (const name of ['due', 'answered', 'expected', 'failed', 'dropped'] as const) {
         this.#totals[name] += gathering[name]
       }
-      this.#onSecond(intervalOf(gathering, this.#secondEndMs), { ...this.#totals })
+      for (const [outcome, count] of Object.entries(gathering.failures)) {
+        this.#failures[outcome] = (this.#failures[outcome] ?? 0) + count
+      }
+      const interval = intervalOf(gathering, this.#secondEndMs)
+      this.#onSecond(interval, { ...this.#totals }, { ...this.#failures })
       this.#secondEndMs = gathering.endMs
       this.#join(gathering)
     }
@@ -117,6 +124,7 @@ function gatheringOf (): Gathering {
     dropped: 0,
     inFlight: 0,
     openConnections: 0,
+    failures: {},
     latency: new Histogram(),
     lag: new Histogram(),
   }
@@ -127,6 +135,9 @@ function addTo (gathering: Gathering, interval: ThreadInterval): void {
   for (
     const name of ['due', 'answered', 'expected', 'failed', 'dropped', 'inFlight', 'openConnections'] as const
   ) gathering[name] += interval[name]
+  for (const [outcome, count] of Object.entries(interval.failures)) {
+    gathering.failures[outcome] = (gathering.failures[outcome] ?? 0) + count
+  }
   gathering.latency.merge(Histogram.from(interval.latency))
   gathering.lag.merge(Histogram.from(interval.lag))
 }

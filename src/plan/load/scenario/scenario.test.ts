@@ -94,6 +94,7 @@ const wrong: readonly (readonly [what: string, part: unknown, says: RegExp])[] =
   ['no URL', { target: 'localhost:3000' }, /^target must be a URL such as/],
   ['another protocol', { target: 'ftp://localhost' }, /^target must be a URL/],
   ['a password in the URL', { target: 'http://u:p@localhost' }, /^target must be a URL/],
+  ['a user in the URL', { target: 'http://u@localhost' }, /^target must be a URL/],
   ['an unknown process', { process: 'pareto' }, /^process must be constant or poisson, got "pareto"/],
   ['no journeys', { journeys: [] }, /^journeys must be a list with at least one journey/],
   ['no steps', { journeys: [{ name: 'j', steps: [] }] }, /^journeys\[0\]\.steps must be a list/],
