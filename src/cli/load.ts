@@ -57,7 +57,7 @@ export const load: Command = {
     {
       flag: '--connections',
       placeholder: 'N',
-      help: 'That many, opened ahead; a request waits for a free one. [as many as are needed]',
+      help: 'That many, opened ahead; a request waits for a free one. [as needed, up to 1000]',
     },
     { flag: '--fresh', placeholder: '', help: 'A new connection for each request.' },
     { flag: '--threads', placeholder: 'N', help: 'Threads that send. [1]' },

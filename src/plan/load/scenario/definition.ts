@@ -66,7 +66,10 @@ export interface LoadDefinition {
   readonly warmUp?: Duration
   /** How long a request may take, from its intended time; then it counts as a timeout. @default `'10s'` */
   readonly timeout?: Duration
-  /** This many connections, opened ahead; a request waits for a free one, and the wait counts. @default as many as are needed */
+  /**
+   * This many connections, opened ahead; a request waits for a free one, and the wait counts.
+   * @default as many as are needed, up to 1,000
+   */
   readonly connections?: number
   /** A new connection for each request, as clients that come once do. @default false */
   readonly fresh?: boolean
