@@ -17,6 +17,7 @@ import {
   showRange,
 } from '../harness/index.ts'
 import type { MeasureOrder, MemoryUse, Speed } from './measure-main.ts'
+import { sharedLimiter } from './shared.ts'
 import { limiterSubjects, names, plimsollKeys } from './subjects.ts'
 
 type Subject = (typeof limiterSubjects)[number]
@@ -29,15 +30,26 @@ const peers = [names.flexible, names.localDefault, names.localLarge]
 /** What a check of a rate limit costs, and what keys cost in memory, against the limiters people use in Node. */
 export const limiter: Benchmark = {
   name: 'limiter',
-  summary: 'checks per second and memory of rate limiters in one process',
+  summary:
+    'checks per second and memory of rate limiters, and how far four workers overshoot with Redis and without',
   async run (options: BenchmarkOptions): Promise<BenchmarkOutcome> {
     installPeers(options.say)
     const one = await speeds(1, options)
     const many = await speeds(million, options)
     const keys = options.quick ? million : 10 * million
     const memory = await memoryOf(keys, options)
-    return outcome(one, many, memory, keys)
+    return together(outcome(one, many, memory, keys), await sharedLimiter(options))
   },
+}
+
+function together (inProcess: BenchmarkOutcome, shared: BenchmarkOutcome): BenchmarkOutcome {
+  return {
+    tables: [...inProcess.tables, ...shared.tables],
+    checks: [...inProcess.checks, ...shared.checks],
+    measurements: { inProcess: inProcess.measurements, shared: shared.measurements },
+    versions: { ...inProcess.versions, ...shared.versions },
+    notes: [...inProcess.notes, ...shared.notes],
+  }
 }
 
 /** Each measurement in a process of its own, so that nobody inherits another's heap or compiled code. */

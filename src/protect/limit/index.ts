@@ -24,5 +24,15 @@ export { ProcessStore, type ProcessStoreOptions } from './process-store.ts'
 export { type LimitedEvent, RouteLimit } from './route-limit.ts'
 export type { LimitRule, RouteRules } from './rule.ts'
 export { type Header, limitProblem, type Refusal, Ruling } from './ruling.ts'
+export {
+  localStore,
+  type LocalStoreOptions,
+  type RedisScripts,
+  redisStore,
+  type RedisStoreOptions,
+  SharedStore,
+  type SharedStoreOptions,
+  type StoreOutage,
+} from './shared/index.ts'
 export { Claim, type DecidedBy, type LimitStore, type Outcome } from './store.ts'
 export { type CountedBy, countedBy, type KeyOf, type LimitSubject } from './subject.ts'
