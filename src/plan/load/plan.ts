@@ -22,7 +22,7 @@ export interface LoadPlan {
   readonly giveUp?: 'close' | 'reset'
   /** Arrivals above this many requests in flight are dropped, which voids the run. @default 20,000 */
   readonly maxInFlight?: number
-  /** After the last phase, journeys may go on for so long. @default `patienceMs` */
+  /** After the last phase, requests and journeys may go on for so long. @default `patienceMs` */
   readonly graceMs?: number
   /** Makes arrivals, choices and think times repeat themselves, whatever the number of threads. @default 1 */
   readonly seed?: number
@@ -197,7 +197,11 @@ export interface KeepAlivePolicy {
   readonly kind: 'keep-alive'
   /** Opened before the first phase, and left to stand until they are needed. @default 0 */
   readonly open?: number
-  /** At this many, a request waits for a free one, and the wait counts. @default `maxInFlight` */
+  /**
+   * Over all threads. At this many, a request waits for a free one; the wait counts into its latency, and may
+   * end its patience (`unsent`).
+   * @default 1,000, or `open` when that is more
+   */
   readonly maximum?: number
   /** Local addresses to connect from, in turn, when the ports of one do not suffice. */
   readonly sources?: readonly string[]

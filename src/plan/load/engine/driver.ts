@@ -16,7 +16,7 @@ import { answerOf } from './answer.ts'
 import { DueQueue } from './due-queue.ts'
 import { type JourneyBook, openBook } from './journey-book.ts'
 import { Pacer } from './pacer.ts'
-import { defaultMaxInFlight, defaultPatienceMs } from './plan-defaults.ts'
+import { defaultMaxConnections, defaultMaxInFlight, defaultPatienceMs } from './plan-defaults.ts'
 import { Recorder, type RequestRecord } from './recorder.ts'
 import { shareOf } from './shares.ts'
 import { Walk, type WalkGuide } from './walk.ts'
@@ -37,6 +37,7 @@ export interface WalkCounts {
 
 /** In a closed loop, before the next try after a failure: a server that refuses is not asked in a busy loop. */
 const afterFailureMs = 10
+const longestTurnMs = 2
 
 /** Drives one thread's share of a plan: starts journeys on time, and counts what becomes of their requests. */
 export class Driver implements WalkGuide {
@@ -60,6 +61,7 @@ export class Driver implements WalkGuide {
   #closedBegun = 0
   #walksUnderWay = 0
   #begun = 0
+  #looks = 0
   #spareMs = 0
   #idleSinceMs = Number.NaN
   #eventsThen = -1
@@ -77,9 +79,9 @@ export class Driver implements WalkGuide {
     this.recorder = new Recorder(this.#windows.map(({ warmUp }) => warmUp))
     this.#pacer = new Pacer(clock, plan.dispatch !== 'thrifty', () => this.#turn())
     const policy = plan.connections ?? { kind: 'keep-alive' }
-    const maximum = policy.kind === 'keep-alive' && policy.maximum !== undefined ?
-      policy.maximum :
-      maxInFlight
+    const maximum = policy.kind === 'fresh' ?
+      maxInFlight :
+      policy.maximum ?? Math.max(defaultMaxConnections, policy.open ?? 0)
     this.client = new Client({
       clock,
       targets,
@@ -174,12 +176,12 @@ export class Driver implements WalkGuide {
     if (this.client.events === this.#eventsThen) this.#spareMs += nowMs - this.#idleSinceMs
     const schedule = this.#schedule
     const begunThen = this.#begun
-    while (schedule.atMs <= nowMs - this.#startMs) {
+    while (schedule.atMs <= nowMs - this.#startMs && !this.#isLong(nowMs)) {
       const { atMs, phase, journey } = schedule
       schedule.advance()
       this.#arrive(this.#startMs + atMs, phase, journey)
     }
-    while (this.#due.nextMs <= nowMs) this.#due.pop()?.()
+    while (this.#due.nextMs <= nowMs && !this.#isLong(nowMs)) this.#due.pop()?.()
     this.#beginClosed(nowMs)
     if (this.client.nextExpiryMs <= nowMs) this.client.expire(nowMs)
     if (this.#isOver(nowMs)) return this.stop()
@@ -187,6 +189,14 @@ export class Driver implements WalkGuide {
     const spins = this.#pacer.spinning && this.#begun === begunThen
     this.#eventsThen = spins ? this.client.events : -1
     this.#idleSinceMs = nowMs
+  }
+
+  /**
+   * Whether a turn has sent for so long that answers must be read before it goes on. Without that a generator
+   * that is behind opens a connection for each request that it owes, and falls behind for good.
+   */
+  #isLong (turnBeganMs: number): boolean {
+    return (++this.#looks & 7) === 0 && this.#options.clock.now() - turnBeganMs > longestTurnMs
   }
 
   #isOver (nowMs: number): boolean {

@@ -179,3 +179,15 @@ test('a warm-up is sent, and in no figure', async () => {
   assert.deepEqual([report.measuredMs, report.totals.duePerSecond], [10, 500])
   assert.deepEqual(report.phases.map(({ name, counts }) => [name, counts.expected]), [['constant 2', 5]])
 })
+
+test('a generator that is far behind reads answers between the requests that it owes', async () => {
+  await using subject = await serve((_, socket) => void socket.write(ok))
+  const report = await drive(planOf(subject.target, {}, {
+    phases: [{ kind: 'replay', atMs: new Float64Array(5_000) }],
+    patienceMs: 20_000,
+  }))
+  assert.deepEqual(endings(report), { 200: 5_000 })
+  // All were due at 0: the first answer was there before the last request had left.
+  assert.ok(report.latency.minMs < report.dispatchLag.maxMs)
+  assert.ok(report.connections.openAtMost <= 1_000)
+})
