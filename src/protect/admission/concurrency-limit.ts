@@ -47,6 +47,11 @@ export class ConcurrencyLimit {
     return this.#probe === undefined ? this.#limit : this.#probe.limit
   }
 
+  /** The limit as it is when nothing is being tried. */
+  get usualLimit (): number {
+    return this.#limit
+  }
+
   /** Units per millisecond that were completed, at best. */
   get bestRate (): number {
     return this.#bestRate
@@ -146,11 +151,15 @@ export class ConcurrencyLimit {
 
   #probed (probe: Probe, stretch: number, nowMs: number): void {
     if (++probe.windows < 2) return // the first window still holds units from before
-    const ours = stretch < 0.85 * probe.stretch
-    this.#learnBase((baseMs, latencyMs) => ours ? Math.min(baseMs, latencyMs) : latencyMs)
+    // Units that were let in all the same, or were still about, leave the question open.
+    const wasTried = this.#mostInFlight <= 1.25 * probe.limit
+    const ours = !wasTried || stretch < 0.85 * probe.stretch
+    if (wasTried) this.#learnBase((baseMs, latencyMs) => ours ? Math.min(baseMs, latencyMs) : latencyMs)
     if (!ours && stretch > 1) this.#carried *= stretch // the same rate, of what takes longer now
     this.#probe = undefined
-    this.#probeGapMs = ours ? Math.min(longestProbeGapMs, 2 * this.#probeGapMs) : firstProbeGapMs
+    // Probes become rare once one has found nothing: neither a lower base nor a higher one.
+    const isSettled = wasTried && ours && stretch > 0.95
+    this.#probeGapMs = isSettled ? Math.min(longestProbeGapMs, 2 * this.#probeGapMs) : firstProbeGapMs
     this.#nextProbeMs = nowMs + this.#probeGapMs
   }
 

@@ -22,6 +22,14 @@ export class LanesSeen {
     this.#seenMs[lane] = nowMs
   }
 
+  /** Whether a lane has been about that is refused before `lane`. */
+  isBelow (lane: number, nowMs: number): boolean {
+    for (let below = lane + 1; below < laneCount; below++) {
+      if (nowMs - this.#seenMs[below]! < rememberMs) return true
+    }
+    return false
+  }
+
   /** The part of a room that units of `lane` may fill now; above 0, up to 1. */
   shareOf (lane: number, nowMs: number): number {
     for (let above = 0; above < lane; above++) {

@@ -56,7 +56,8 @@ export class Room implements Pace {
   hasPlace (route: object, own: number, lane: number, nowMs: number): boolean {
     const { taken } = this
     if (taken === 0) return true
-    const { limit } = this.limiter
+    // A probe is at the cost of lower lanes than the first, where there are any.
+    const limit = lane === 0 && this.lanes.isBelow(lane, nowMs) ? this.limiter.usualLimit : this.limiter.limit
     const otherMs = route === this.#last ? this.#otherMs : this.#lastMs
     if (nowMs - otherMs < rememberMs && own + 1 > limit * mostOfOne) return false
     return taken + 1 <= limit * this.lanes.shareOf(lane, nowMs)

@@ -16,6 +16,8 @@ export class TenantUse {
   #hand = 0
   #startMs = 0
   #active = 0
+  /** What one unit costs, on average of late. */
+  #unitCost = 0
   #countedMs = Number.NEGATIVE_INFINITY
 
   constructor (places = 512) {
@@ -41,7 +43,8 @@ export class TenantUse {
     const asked = this.#asked[place]! + cost * weight
     this.#asked[place] = asked
     this.#askedSum += cost * weight
-    if (nowMs - this.#countedMs > recountMs) this.#recount(nowMs)
+    this.#unitCost += (cost - this.#unitCost) * (this.#unitCost === 0 ? 1 : 0.01)
+    if (nowMs - this.#countedMs > recountMs) this.#recount(weight, nowMs)
     if (this.#active < 2 || asked < leastUnits * cost * weight) return false
     return asked > 2 * (this.#askedSum - asked) / (this.#active - 1) &&
       this.#got[place]! * this.#active * 2 >= this.#gotSum
@@ -97,8 +100,8 @@ export class TenantUse {
   }
 
   /** Counts the tenants whose use has not faded to next to nothing. */
-  #recount (nowMs: number): void {
-    const least = this.#askedSum / 10_000
+  #recount (weight: number, nowMs: number): void {
+    const least = leastShare * this.#unitCost * weight
     this.#active = 0
     for (let place = 0; place < this.#index.size; place++) {
       if (this.#asked[place]! > least) this.#active++
@@ -111,5 +114,7 @@ export class TenantUse {
 export const halfLifeMs = 2_000
 
 const recountMs = 50
+/** A tenant with less use than this part of one unit is not about any more. */
+const leastShare = 0.1
 /** Nobody is heavy by a few units. */
 const leastUnits = 5
