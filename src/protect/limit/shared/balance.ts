@@ -60,7 +60,7 @@ export function balance (ask: Ask, state: State | undefined, terms: Terms, nowMs
     waitMs: granted ? 0 : waitMs,
     resetMs,
     validMs,
-    next: spent > 0 || back > 0 ? next : state,
+    next: spent > 0 || back !== 0 ? next : state,
     ttlMs: Math.min(Math.max(ttlMs, 1), longestMs),
   }
 }
@@ -102,7 +102,7 @@ function readRate (
   nowMs: number
 ): Reading {
   const tatMs = Math.min(
-    Math.max((state ?? nowMs) - back * unitMs, nowMs),
+    Math.max(Math.max(state ?? nowMs, nowMs) - back * unitMs, nowMs),
     nowMs + capacity * unitMs + slackMs
   )
   const left = capacity - (tatMs - nowMs) / unitMs

@@ -97,7 +97,8 @@ test('a rate over many workers admits at most burst + rate * time + min(leases, 
       const over = overshoot(spent, run.burst, unitMs)
       const lent = run.workers * Math.floor(run.leaseShare * run.burst / run.workers)
       const bound = Math.min(lent, run.leaseLifeMs / unitMs)
-      assert.ok(over <= bound + 0.01, `over by ${over}, bound ${bound}`)
+      // A time of today has a quarter of a microsecond to it: sums of hundreds are off by a few.
+      assert.ok(over <= bound + 0.1, `over by ${over}, bound ${bound}`)
       if (asked < spent.length) leased++
       worst = Math.max(worst, over)
     }),

@@ -33,7 +33,7 @@ export class Lease {
   /** The key's name at the ledger. */
   readonly key: string
   readonly limit: Limit
-  /** Tokens to be given back with the next round trip. */
+  /** Tokens to be given back with the next round trip; below 0, tokens to be charged. */
   back = 0
   /** Round trips under way that name this key. */
   inFlight = 0
@@ -47,7 +47,7 @@ export class Lease {
   readonly #first: Batch = { tokens: 0, grantedAtMs: 0, expiresAtMs: 0 }
   readonly #second: Batch = { tokens: 0, grantedAtMs: 0, expiresAtMs: 0 }
   #left = 0
-  #leftAtMs = 0
+  #leftAtMs = Number.NEGATIVE_INFINITY
   #resetAtMs = 0
   /** The window or period of now: tokens of another one are worth nothing. */
   #windowFromMs = Number.POSITIVE_INFINITY
@@ -223,8 +223,23 @@ export class Lease {
   remaining (nowMs: number): number {
     const { limit } = this
     if (limit.kind === 'concurrency') return Math.max(0, Math.floor(this.#left + this.owned - this.used))
+    // Before the first answer this is infinite: the whole capacity.
     const earned = limit.kind === 'rate' ? (nowMs - this.#leftAtMs) / limit.unitMs : 0
     return Math.max(0, Math.floor(Math.min(this.#capacity, this.#left + this.tokens + earned)))
+  }
+
+  /** Tokens that the ledger has now, as far as this worker can know; undefined: it knows nothing of now. */
+  leftAtLedger (nowMs: number): number | undefined {
+    if (this.#leftAtMs === Number.NEGATIVE_INFINITY) return undefined
+    if (this.limit.kind === 'rate') {
+      return Math.min(this.#capacity, this.#left + (nowMs - this.#leftAtMs) / this.limit.unitMs)
+    }
+    return nowMs < this.#windowUntilMs ? this.#left : undefined
+  }
+
+  /** When what is left now means nothing any more, on the worker's clock. */
+  get windowUntilMs (): number {
+    return this.#windowUntilMs
   }
 
   resetMs (nowMs: number): number {

@@ -39,7 +39,10 @@ export interface Ask {
   readonly optional: boolean
   /** Tokens that would be welcome besides, to be spent without asking. */
   readonly want: number
-  /** Tokens that are given back, first and whatever becomes of the rest. */
+  /**
+   * Tokens that are given back, first and whatever becomes of the rest. Below 0, tokens that were spent without
+   * the ledger: they are charged, even where there are not as many.
+   */
   readonly back: number
 }
 

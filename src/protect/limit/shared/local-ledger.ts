@@ -105,7 +105,7 @@ export class LocalLedger implements Ledger {
     return Promise.all(asks.map(async (ask, at) => {
       const { granted, waitMs } = first[at] as Balance
       const untouched = { ...ask, take: 0, want: 0 }
-      const after = ask.back > 0 ?
+      const after = ask.back !== 0 ?
         await this.#put(untouched) :
         balance(untouched, states[at], this.#terms(), this.#nowMs())
       return { ...after, granted, waitMs }

@@ -41,7 +41,7 @@ for i = 2, #KEYS do
     back = tonumber(ARGV[at + 6]), lease = 0, wait = 0, valid = math.huge
   }
   if ask.kind == 'rate' then
-    local tat = number(redis.call('GET', ask.key) or nil, now) - ask.back * ask.own
+    local tat = math.max(number(redis.call('GET', ask.key) or nil, now), now) - ask.back * ask.own
     ask.tat = math.min(math.max(tat, now), now + ask.capacity * ask.own + slack)
     ask.left = ask.capacity - (ask.tat - now) / ask.own
     ask.wait = (ask.take - ask.left) * ask.own - slack
@@ -97,7 +97,7 @@ for _, ask in ipairs(asks) do
     ask.take = 0
   end
   local spent, reset = ask.take + ask.lease, 0
-  local changed = spent > 0 or ask.back > 0
+  local changed = spent > 0 or ask.back ~= 0
   if ask.kind == 'rate' then
     local tat = ask.tat + spent * ask.own
     reset = tat - now

@@ -81,8 +81,12 @@ export class SharedStore implements LimitStore {
         tell(onOutage, { state: 'gone', store: ledger.name, error })
       },
       onUp: (downMs) => {
-        tell(onOutage, { state: 'back', store: ledger.name, downMs })
+        for (const [lease, units] of this.#standIn.end()) {
+          lease.back -= units
+          this.#owe(lease)
+        }
         void this.#sendOwing()
+        tell(onOutage, { state: 'back', store: ledger.name, downMs })
       },
     })
   }
@@ -154,7 +158,7 @@ export class SharedStore implements LimitStore {
     const nowMs = this.#options.clock.now()
     for (const lease of this.#leases.values()) {
       lease.giveUp(nowMs)
-      if (lease.back > 0) this.#owing.add(lease)
+      if (lease.back !== 0) this.#owing.add(lease)
     }
     await this.#sendOwing()
     await this.#line.close(() => this.#ledger.leave([...this.#slots.values()].map(({ key }) => key)))
@@ -278,7 +282,7 @@ export class SharedStore implements LimitStore {
 
   #unspend (lease: Lease, cost: number): void {
     lease.unspend(cost, this.#terms, this.#line.workers)
-    if (lease.back > 0) this.#owe(lease)
+    if (lease.back !== 0) this.#owe(lease)
   }
 
   #giveBack (claim: Claim): void {
@@ -288,7 +292,7 @@ export class SharedStore implements LimitStore {
     const lease = this.#leaseOf(claim)
     lease.refund(claim.cost, claim.takenAtMs, this.#options.clock.now())
     if (claim.limit.kind === 'concurrency') lease.freeSpare(lease.cap(this.#terms, this.#line.workers))
-    if (lease.back > 0) this.#owe(lease)
+    if (lease.back !== 0) this.#owe(lease)
     else if (lease.limit.kind === 'concurrency' && lease.idle) this.#dropSlots(claim)
   }
 
@@ -313,7 +317,7 @@ export class SharedStore implements LimitStore {
     const owing = [...this.#owing]
     const nowMs = this.#options.clock.now()
     for (let first = 0; first < owing.length && this.#line.up; first += asksAtOnce) {
-      const some = owing.slice(first, first + asksAtOnce).filter(({ back }) => back > 0)
+      const some = owing.slice(first, first + asksAtOnce).filter(({ back }) => back !== 0)
       if (some.length > 0)
         await this.#settle(
           some,
@@ -328,11 +332,11 @@ export class SharedStore implements LimitStore {
     for (const lease of this.#lending) {
       lease.look(1, nowMs)
       if (lease.tokens === 0) this.#lending.delete(lease)
-      if (lease.back > 0) this.#owe(lease)
+      if (lease.back !== 0) this.#owe(lease)
     }
     for (const [name, lease] of this.#slots) {
       if (nowMs - lease.lastUsedMs >= this.#terms.lifeMs) lease.freeSpare(0)
-      if (lease.back > 0) this.#owe(lease)
+      if (lease.back !== 0) this.#owe(lease)
       if (lease.idle) this.#slots.delete(name)
     }
   }
@@ -340,7 +344,7 @@ export class SharedStore implements LimitStore {
   #forget (lease: Lease): void {
     lease.giveUp(this.#options.clock.now())
     this.#lending.delete(lease)
-    if (lease.back > 0) this.#owe(lease)
+    if (lease.back !== 0) this.#owe(lease)
   }
 
   /** Slots that are in use, as this worker knows them. Where a round trip is under way, that one says it. */

@@ -17,18 +17,33 @@ interface Share {
   readonly limit: Limit
 }
 
+/** What a share was begun with. */
+interface Begun {
+  readonly limit: Limit
+  readonly key: string
+  /** Units of the share that the ledger had spent already. */
+  readonly spent: number
+  readonly atMs: number
+}
+
+/** Shares that are begun and charged by what is known of the key; those of further keys begin full. */
+const mostBegun = 10_000
+
 /**
  * Decides while the ledger cannot be reached, by each limit's `whenStoreFails`: `share`, this worker's part of
  * the limit (limit / workers, by the number last heard); `open`, nothing is refused; `closed`, everything is.
  *
- * Shares are counted in a store of this process, which is made at the first outage. A share is at least one
- * unit, so with more workers than units the shares come to more than the limit: one for each worker.
+ * Shares are counted in a store of this process, which an outage makes and its end drops. A share is at least
+ * one unit, so with more workers than units the shares come to more than the limit: one for each worker. The share
+ * of a key that this worker knows begins with its part of what the ledger had left, and what was spent of it is
+ * charged to the ledger in the end; so only keys that it does not know may be spent twice.
  */
 export class StandIn {
   readonly #options: StandInOptions
   readonly #shares = new WeakMap<Limit, Share>()
   /** What a claim took of its share, to be given back. */
-  readonly #taken = new WeakMap<Claim, Claim>()
+  #taken = new WeakMap<Claim, Claim>()
+  readonly #begun = new Map<Lease, Begun>()
   #store: ProcessStore | undefined
 
   constructor (options: StandInOptions) {
@@ -46,7 +61,9 @@ export class StandIn {
       if (claim.waitMs > 0 && !claim.limit.shadow && claim.waitMs > (refusedBy?.waitMs ?? 0))
         refusedBy = claim
       if (claim.decidedBy !== 'share' || claim.limit.kind === 'concurrency') continue
-      shared.push(this.#shareOf(claim, workers))
+      const share = this.#shareOf(claim, workers)
+      if (!this.#begun.has(leases[at] as Lease)) this.#begin(leases[at] as Lease, share, workers, nowMs)
+      shared.push(share)
       originals.push(claim)
     }
     if (refusedBy === undefined && shared.length > 0) {
@@ -71,6 +88,37 @@ export class StandIn {
     this.#taken.delete(claim)
     this.#counts().give([share])
     return true
+  }
+
+  /**
+   * Ends the shares: the ledger is back.
+   *
+   * @returns what was spent of each without it
+   */
+  end (): Map<Lease, number> {
+    const nowMs = this.#options.clock.now()
+    const spent = new Map<Lease, number>()
+    for (const [lease, { limit, key, spent: before, atMs }] of this.#begun) {
+      const asked = new Claim(limit, key, 0)
+      this.#counts().take([asked])
+      const earned = limit.kind === 'rate' ? (nowMs - atMs) / limit.unitMs : 0
+      // Rounded up: what remains of a share is told in whole units, rounded down.
+      const known = limit.kind === 'rate' || nowMs < lease.windowUntilMs ? Math.ceil(before - earned) : 0
+      const units = capacityOf(limit) - asked.remaining - Math.max(0, known)
+      if (units > 0) spent.set(lease, units)
+    }
+    this.#begun.clear()
+    this.#taken = new WeakMap()
+    this.#store = undefined
+    return spent
+  }
+
+  #begin (lease: Lease, { limit, key }: Claim, workers: number, nowMs: number): void {
+    if (this.#begun.size >= mostBegun) return
+    const left = lease.leftAtLedger(nowMs) ?? Number.POSITIVE_INFINITY
+    const spent = Math.max(0, capacityOf(limit) - Math.floor(left / workers))
+    if (spent > 0) this.#counts().take([new Claim(limit, key, spent)])
+    this.#begun.set(lease, { limit, key, spent, atMs: nowMs })
   }
 
   #look (claim: Claim, lease: Lease, workers: number): void {
