@@ -10,6 +10,7 @@ import {
 } from './options.ts'
 import { outcomeCounters, type OutcomeFamily, outcomeFamily } from './outcomes.ts'
 import { IdempotentRoute } from './route.ts'
+import type { StoreTransactions } from './store.ts'
 
 /** Keys deleted by one statement of the clean-up. */
 const sweepBatch = 1_000
@@ -51,6 +52,11 @@ export class Idempotency<Tx = unknown> implements AsyncDisposable {
   /** Whether an answer can be committed together with the effect, by {@link IdempotentUnit.run}. */
   get transactional (): boolean {
     return this.#options.store.transactions !== undefined
+  }
+
+  /** The database's transactions, where answers are kept in it. */
+  get transactions (): StoreTransactions<Tx> | undefined {
+    return this.#options.store.transactions
   }
 
   /** @throws SettingError */

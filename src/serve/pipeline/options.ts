@@ -1,3 +1,4 @@
+import type { Transaction } from '../../data/index.ts'
 import {
   type Clock,
   type Criticality,
@@ -9,6 +10,7 @@ import {
   systemRandom,
 } from '../../kernel/index.ts'
 import { Admission } from '../../protect/admission/index.ts'
+import type { Idempotency, IdempotentRouteOptions } from '../../protect/idempotency/index.ts'
 import type { LimitRule, RouteRules } from '../../protect/limit/index.ts'
 import { type AccessLog, type Logger, MetricsRegistry, Tracer } from '../../telemetry/index.ts'
 import { Edge } from './edge.ts'
@@ -36,6 +38,11 @@ export interface PipelineOptions {
   readonly admission?: Admission | false
   /** Where and how limits are counted, and those of routes that name none; see docs/limits.md. */
   readonly limits?: LimitsOptions
+  /**
+   * Keeps the answers of routes that say `idempotency`; yours to close. It is prepared when the app gets ready, if
+   * a route uses it. @default none, and such a route stops the boot
+   */
+  readonly idempotency?: Idempotency<Transaction>
   readonly deadline?: {
     /** For routes that name none. @default no limit */
     readonly default?: Duration
@@ -83,6 +90,7 @@ export interface ResolvedPipelineOptions {
   readonly accessLog: AccessLog | undefined
   readonly admission: Admission | undefined
   readonly limiter: LazyLimiter
+  readonly idempotency: Idempotency<Transaction> | undefined
   readonly defaultDeadlineMs: number
   readonly source: ContextSource
   readonly metricsPath: string | undefined
@@ -118,6 +126,7 @@ export function resolvePipelineOptions (options: PipelineOptions): ResolvedPipel
       clock,
       random,
     }),
+    idempotency: options.idempotency,
     registry,
     tracer,
     logger,
@@ -157,6 +166,11 @@ export interface RouteSettings {
    * All are decided in one step. @default the option `limits.rules`
    */
   readonly limit?: RouteRules | false
+  /**
+   * Whether the route needs an `Idempotency-Key`, or takes one; see docs/idempotency.md. @default it does not look
+   * at keys
+   */
+  readonly idempotency?: IdempotentRouteOptions['mode'] | Omit<IdempotentRouteOptions, 'method' | 'pattern'>
   /** Its answers live long (SSE, a download): no default deadline, and no share of the room in flight. @default false */
   readonly stream?: boolean
   /** Refused neither for load nor by default limits, as a health check must not be. @default false */

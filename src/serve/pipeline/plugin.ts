@@ -1,8 +1,11 @@
-import type { FastifyError, FastifyInstance, FastifyPluginAsync } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { Readable } from 'node:stream'
+import type { Transaction } from '../../data/index.ts'
 import { type Context, Problem } from '../../kernel/index.ts'
+import type { IdempotentUnit } from '../../protect/idempotency/index.ts'
 import { metricsFormat, type MetricsRegistry, renderMetrics } from '../../telemetry/index.ts'
+import { AnsweredElsewhere, runIdempotently, sendStored } from './idempotent-route.ts'
 import { type PipelineOptions, resolvePipelineOptions, type RouteSettings } from './options.ts'
 import { requestProblems } from './problem-kinds.ts'
 import { problemOf } from './problem-of.ts'
@@ -24,6 +27,17 @@ declare module 'fastify' {
     context: Context
   }
 
+  interface FastifyRequest {
+    /** The lease of this request's idempotency key, when it is the one that runs under it. */
+    readonly idempotency: IdempotentUnit<Transaction> | undefined
+    /**
+     * On a route with `idempotency`: runs `work` in one database transaction together with the record of the
+     * answer, which is what `work` returns, under the reply's status and headers at that moment. Without a key it
+     * is a plain transaction.
+     */
+    transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result>
+  }
+
   interface FastifyInstance {
     /** Where this app's metrics are recorded; add your own with it. */
     readonly metrics: MetricsRegistry
@@ -37,11 +51,27 @@ declare module 'fastify' {
  * Register it before your routes; routes declared earlier are served as before, without it.
  */
 async function pipeline (app: FastifyInstance, options: PipelineOptions): Promise<void> {
-  const { registry, tracer, logger, accessLog, admission, source, metricsPath, limiter, ...forRoutes } =
-    resolvePipelineOptions(options)
+  const {
+    registry,
+    tracer,
+    logger,
+    accessLog,
+    admission,
+    source,
+    metricsPath,
+    limiter,
+    idempotency,
+    ...forRoutes
+  } = resolvePipelineOptions(options)
   const { clock, random } = source
   const recorder = new Recorder({ registry, accessLog, clock, random })
-  const compiler = new RouteCompiler({ ...forRoutes, limiter, durations: recorder.durations, admission })
+  const compiler = new RouteCompiler({
+    ...forRoutes,
+    limiter,
+    idempotency,
+    durations: recorder.durations,
+    admission,
+  })
   const path = new RequestPath({
     source,
     recorder,
@@ -54,13 +84,33 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
   app.decorate('metrics', registry)
   // A reference type needs a getter here; each request gets its own in `arrive`.
   app.decorateRequest('context', null as unknown as Context)
+  app.decorateRequest('idempotency', {
+    getter (this: FastifyRequest) {
+      return (this.context as RequestUnit | null)?.idempotency
+    },
+  })
+  app.decorateRequest(
+    'transaction',
+    async function transact<Result> (this: FastifyRequest, work: (tx: Transaction) => Promise<Result>) {
+      const unit = this.context as RequestUnit
+      if (unit.idempotency !== undefined) return runIdempotently(unit, work)
+      const transactions = idempotency?.transactions
+      if (transactions === undefined)
+        throw new Error(
+          'request.transaction is there where idempotency keys are kept in PostgreSQL; elsewhere use `transaction(pool, work)` of plimsoll/data'
+        )
+      return transactions.run(work)
+    }
+  )
   app.setGenReqId(requestIds(random))
   app.addHook('onRoute', (route) => compiler.compile(route))
   app.addHook('onRequest', (request, reply, done) => path.arrive(request, reply, done))
+  app.addHook('onReady', async () => compiler.usesKeys ? idempotency?.prepare() : undefined)
   app.addHook('onClose', () => limiter.close())
   if (options.admission === undefined) app.server.on('connection', () => admission?.connected())
 
   app.setErrorHandler(function answerProblem (error: FastifyError, request, reply) {
+    if (error instanceof AnsweredElsewhere) return sendStored(error.answer, request.context as RequestUnit)
     const problem = problemOf(error)
     if (problem.statusCode >= 500) {
       request.log.error({ err: error, code: problem.code }, 'request failed')

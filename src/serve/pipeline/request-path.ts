@@ -1,7 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { IncomingMessage } from 'node:http'
+import type { Transaction } from '../../data/index.ts'
 import { enterContext, Problem, runWithContext } from '../../kernel/index.ts'
 import type { Admission, Refusal, UnitOutcome } from '../../protect/admission/index.ts'
+import type { IdempotentUnit } from '../../protect/idempotency/index.ts'
 import { limitProblem, type Ruling } from '../../protect/limit/index.ts'
 import type { Logger, Tracer } from '../../telemetry/index.ts'
 import { answerEarly, answerRefusal } from './answer-early.ts'
@@ -140,9 +142,18 @@ export class RequestPath implements UnitOwner {
     if (unit.replayed || status === 304 || status >= 500) unit.ruling?.refund()
     // Who stopped waiting did not stop the work: its room is taken until it ends.
     if ((gone || unit.expired) && unit.work !== undefined) {
-      const over = (): void => this.#over(unit, outcome)
-      unit.work.then(over, over)
+      unit.work.then(
+        () => this.#endLate(unit, outcome, true),
+        () => this.#endLate(unit, outcome, false)
+      )
     } else this.#over(unit, outcome)
+  }
+
+  /** The handler has ended after its client was told that it was late. */
+  #endLate (unit: RequestUnit, outcome: UnitOutcome, done: boolean): void {
+    const { idempotency, expired } = unit
+    if (expired && idempotency !== undefined) void endKey(idempotency, done)
+    this.#over(unit, outcome)
   }
 
   #over (unit: RequestUnit, outcome: UnitOutcome): void {
@@ -152,6 +163,17 @@ export class RequestPath implements UnitOwner {
     if (outcome !== 'answered')
       this.#recorder.overrun(outcome === 'gone' ? 'caller_gone' : 'deadline', overrunMs)
   }
+}
+
+/** Ends the key of a request whose answer nobody got, and which may be committed all the same. */
+async function endKey (idempotency: IdempotentUnit<Transaction>, done: boolean): Promise<void> {
+  try {
+    // Done, and its answer is lost: the outcome has to be asked for. Otherwise it is free to be tried again.
+    if (done) await idempotency.beginEffect()
+  } catch {
+    // It has ended already, or its lease has: there is nothing to tell.
+  }
+  await idempotency.release()
 }
 
 /** The last flag bit, read without parsing the rest; what is sampled is then parsed in full. */

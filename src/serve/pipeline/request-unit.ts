@@ -1,5 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Transaction } from '../../data/index.ts'
 import type { AdmissionClass, AdmissionUnit, Refusal, UnitStage } from '../../protect/admission/index.ts'
+import type { IdempotentUnit } from '../../protect/idempotency/index.ts'
 import type { Ruling } from '../../protect/limit/index.ts'
 import { noSlot, type WheelEntry } from './deadline-wheel.ts'
 import { type ContextSource, RequestContext } from './request-context.ts'
@@ -20,6 +22,8 @@ export class RequestUnit extends RequestContext implements AdmissionUnit, WheelE
   readonly reply: FastifyReply
   /** What the limits said, once they were asked. */
   ruling: Ruling | undefined
+  /** There when the request is the one that runs under its idempotency key. */
+  idempotency: IdempotentUnit<Transaction> | undefined
   /** Its answer was made for an earlier request, and costs nothing. */
   replayed = false
   /** The response is out, or the client has gone. */
@@ -48,6 +52,7 @@ export class RequestUnit extends RequestContext implements AdmissionUnit, WheelE
     this.#owner = owner
     this.reply = reply
     this.ruling = undefined
+    this.idempotency = undefined
     this.proceed = undefined
     this.work = undefined
   }

@@ -1,8 +1,11 @@
 import type { RouteOptions } from 'fastify'
+import type { Transaction } from '../../data/index.ts'
 import { parseCriticality, parseDuration, SettingError } from '../../kernel/index.ts'
 import type { Admission } from '../../protect/admission/index.ts'
+import type { Idempotency } from '../../protect/idempotency/index.ts'
 import type { RouteLimit } from '../../protect/limit/index.ts'
 import type { HistogramFamily } from '../../telemetry/index.ts'
+import { makeIdempotent } from './idempotent-route.ts'
 import type { LazyLimiter } from './lazy-limiter.ts'
 import type { RouteSettings } from './options.ts'
 import { RequestUnit } from './request-unit.ts'
@@ -13,13 +16,17 @@ export interface PlanParts {
   readonly durations: HistogramFamily
   readonly admission: Admission | undefined
   readonly limiter: LazyLimiter
+  readonly idempotency: Idempotency<Transaction> | undefined
   /** For routes that name none, in milliseconds; infinite for none. */
   readonly defaultDeadlineMs: number
 }
 
+const modes: ReadonlySet<unknown> = new Set(['required', 'accepted'])
+
 /** Makes the plans of an app's routes, while they are being declared. */
 export class RouteCompiler {
   readonly #parts: PlanParts
+  #usesKeys = false
   #lastGet: { readonly url: string; readonly config: unknown; readonly plan: RoutePlan } | undefined
 
   constructor (parts: PlanParts) {
@@ -43,6 +50,31 @@ export class RouteCompiler {
     if (method === 'GET') this.#lastGet = { url, config, plan }
     route.config = { ...config, [planOf]: plan }
     route.handler = rememberingWork(route.handler)
+    if (config?.idempotency !== undefined && method !== 'HEAD') this.#keepAnswers(route, config.idempotency)
+  }
+
+  /** Whether any route takes idempotency keys. */
+  get usesKeys (): boolean {
+    return this.#usesKeys
+  }
+
+  #keepAnswers (route: RouteOptions, given: NonNullable<RouteSettings['idempotency']>): void {
+    const { idempotency } = this.#parts
+    const setting = `${String(route.method)} ${route.url} config.idempotency`
+    if (idempotency === undefined) {
+      throw new SettingError(
+        setting,
+        'used where answers can be kept: in a service with a database or Redis, or with the option `idempotency` of the plugin',
+        given
+      )
+    }
+    if (typeof route.method !== 'string')
+      throw new SettingError(setting, 'on a route of one method', route.method)
+    const options = typeof given === 'object' ? given : { mode: given }
+    if (!modes.has(options.mode))
+      throw new SettingError(setting, "'required', 'accepted', or an object with such a mode", given)
+    makeIdempotent(route, idempotency.route({ ...options, method: route.method, pattern: route.url }))
+    this.#usesKeys = true
   }
 
   /** Fastify declares HEAD right after each GET, with the config of that: what it may cost is the same, too. */

@@ -1,4 +1,7 @@
+import type { Redis } from 'ioredis'
+import type { Transaction } from '../../data/index.ts'
 import { Admission } from '../../protect/admission/index.ts'
+import type { Idempotency } from '../../protect/idempotency/index.ts'
 import type { LimitStore } from '../../protect/limit/index.ts'
 import {
   localStore,
@@ -22,6 +25,7 @@ export async function protection (
     trusted: trustProxy,
     deadline,
     admission: admissionOf(environment),
+    ...await idempotency(service, environment, engines),
     limits: { ...service.limits, store: await limitStore(service, environment, engines) },
   }
 }
@@ -33,6 +37,25 @@ function admissionOf (
   const admission = new Admission({ registry })
   listener?.onAccept(() => admission.connected())
   return admission
+}
+
+/** Keys are kept where the effects are: in the database, else in Redis; a service with neither cannot keep any. */
+async function idempotency (
+  { name, database }: Service,
+  { settings, telemetry: { registry }, lifecycle }: ServiceEnvironment,
+  { data, redis }: Engines
+): Promise<Pick<PipelineOptions, 'idempotency'>> {
+  if (data === undefined && redis === undefined) return {}
+  // Loaded by services that can keep keys, so that the others start without it.
+  const { Idempotency, postgresIdempotencyStore, redisIdempotencyStore } = await import(
+    '../../protect/idempotency/index.ts'
+  )
+  const store = data === undefined ?
+    redisIdempotencyStore({ redis: redis as Redis, prefix: `plimsoll:idempotency:${name}:` }) :
+    postgresIdempotencyStore({ pool: data, schema: database?.schema })
+  const keys = new Idempotency({ ...settings.idempotency, store, registry })
+  await lifecycle.start({ name: 'idempotency', close: () => keys.close() })
+  return { idempotency: keys as Idempotency<Transaction> }
 }
 
 /** What makes the store, should a route have limits. */
