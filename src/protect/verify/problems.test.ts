@@ -32,6 +32,11 @@ test('what could not be checked is 503 with Retry-After: the client did nothing 
   }
 })
 
+test('a body that was taken away is answered as one that was changed', () => {
+  const { problem } = refusalAnswer(refuse('digest-mismatch'), verifier)
+  assert.deepEqual([problem.statusCode, problem.code], [400, 'DIGEST_MISMATCH'])
+})
+
 test('every reason has an answer below 500, or 503', () => {
   for (const reason of signatureReasons) {
     const { statusCode } = refusalAnswer(refuse(reason), verifier).problem

@@ -207,6 +207,22 @@ test('a failed fetch takes no keys away until they are too stale, and is not tri
   assert.equal(world.requests.length, 3)
 })
 
+test('a directory that failed is asked again after 30 seconds, and not before', async () => {
+  await using world = await directoryWorld()
+  const { signer, jwk } = agentKey()
+  world.jwks = { keys: [jwk] }
+  const { answer } = world
+  world.answer = (_request, response) => void response.writeHead(500).end()
+  const ask = asking(world)
+  for (let at = 0; at < 5; at++) assert.equal(await ask(signer), 'key-unavailable')
+  world.clock.advance(29_999)
+  assert.equal(await ask(signer), 'key-unavailable')
+  assert.deepEqual(world.outcomes, ['refused-status'])
+  world.answer = answer
+  world.clock.advance(1)
+  assert.equal(await ask(signer), 'verified')
+})
+
 test('a key counts between its nbf and its exp only', async () => {
   await using world = await directoryWorld()
   const { signer, jwk } = agentKey()
@@ -228,6 +244,7 @@ test('agents that are not on the list are not asked', async () => {
   assert.equal(await ask(signer), 'verified')
   assert.equal(await ask(signer, 'one.agents.example'), 'verified')
   assert.equal(await ask(signer, 'evil-agents.example'), 'unknown-key')
+  assert.equal(await ask(signer, 'evil-agent.example'), 'unknown-key')
   assert.equal(await ask(signer, 'agents.example'), 'unknown-key')
   assert.equal(world.requests.length, 2)
 })

@@ -155,8 +155,7 @@ export class AgentDirectory {
 
   /** A place for an agent that is met for the first time. @returns undefined when too many come at once */
   #admit (agent: string, nowMs: number): Entry | undefined {
-    const { maxAgents = 1_000, newAgentsPerMinute = 120, maxFetches = 8 } = this.#options
-    if (this.#underWay >= maxFetches) return undefined
+    const { maxAgents = 1_000, newAgentsPerMinute = 120 } = this.#options
     if (nowMs >= this.#newSinceMs + minuteMs) {
       this.#newSinceMs = nowMs
       this.#newAgents = 0

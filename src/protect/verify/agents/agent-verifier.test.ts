@@ -70,6 +70,7 @@ test('what the signature does not cover is not believed', async () => {
   const two = 'sig1="https://agent.example", other="https://other.agents.example"'
   const cases: readonly (readonly [expected: string, header: string | undefined, component: string])[] = [
     ['invalid component-missing', undefined, '@method'],
+    ['invalid component-missing', bare, '@method'],
     ['verified https://agent.example', two, '"signature-agent";key="sig1"'],
     ['verified https://agent.example', bare, 'signature-agent'],
   ]

@@ -22,11 +22,11 @@ test('full, it says so and forgets nothing', () => {
   for (let at = 0; at < 1_000; at++) assert.equal(store.remember(`n${at}`, 60_000), 'seen')
 })
 
-test('full of what has expired behind one that has not, it finds room', () => {
+test('full of what has expired behind some that have not, it finds room', () => {
   const clock = manualClock()
   const store = memoryReplayStore({ capacity: 1_000, clock })
-  store.remember('long', 60_000)
-  for (let at = 1; at < 1_000; at++) store.remember(`n${at}`, 10)
+  for (const key of ['long', 'longer', 'longest']) store.remember(key, 60_000)
+  for (let at = 3; at < 1_000; at++) store.remember(`n${at}`, 10)
   clock.advance(10)
   assert.equal(store.remember('next', 10), 'new')
   assert.equal(store.remember('long', 10), 'seen')

@@ -10,23 +10,20 @@ const standIns: Readonly<Record<string, readonly string[]>> = {
   '@query': ['@target-uri', '@request-target'],
 }
 
-/** Whether the covered components hold what the policy asks for. @returns undefined when they do */
+/** Whether the covered components are those that the policy asks for, digests apart. @returns undefined when they are */
 export function checkCoverage (
   covered: readonly Component[],
   policy: ReadPolicy,
-  { hasQuery, hasBody }: { readonly hasQuery: boolean; readonly hasBody: boolean }
+  hasQuery: boolean
 ): SignatureRefusal | undefined {
   for (const required of policy.components) {
     if (required.name === '@query' && !hasQuery) continue
     if (!covers(covered, required)) return refuse('component-missing', required.identifier)
   }
-  if (hasBody && policy.digestRequired && !covered.some(isWholeDigest)) {
-    return refuse('digest-missing', '"content-digest"')
-  }
   return undefined
 }
 
-/** One member of it (`key`) would leave the other digests to whoever is in between; that is fine for none. */
+/** Whether it covers the digests of the body; one of them alone (`key`) leaves the others to whoever is in between. */
 export function isWholeDigest ({ name, parameters }: Component): boolean {
   return name === 'content-digest' && !parameters.has('key')
 }

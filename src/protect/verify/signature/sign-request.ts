@@ -3,7 +3,7 @@ import { type Clock, SettingError, systemClock } from '../../../kernel/index.ts'
 import { contentDigest, type DigestAlgorithm } from '../digest/index.ts'
 import type { SigningKey } from './key.ts'
 import { readRequired } from './policy.ts'
-import { signatureBase } from './signature-base.ts'
+import { readComponents, signatureBase } from './signature-base.ts'
 import { FieldLines, type SignedRequest } from './signed-request.ts'
 import { structuredFields, type StructuredKind } from './structured-field.ts'
 import { readTarget } from './target.ts'
@@ -76,6 +76,8 @@ export function signRequest (options: SignRequestOptions): SignatureHeaders {
     components.map(({ name, parameters }) => [name, parameters]),
     parametersOf(options),
   ]
+  const repeated = readComponents(input)
+  if ('reason' in repeated) throw new SettingError('sign.components', 'each covered once', repeated.about)
   const structured = { ...structuredFields, ...options.structuredFields }
   const base = signatureBase(components, input, {
     request,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { manualClock } from '../../../kernel/index.ts'
+import { contentDigest } from '../digest/index.ts'
 import { memoryReplayStore, type ReplayStore } from '../replay/index.ts'
 import { keySet, type KeySource } from './key-source.ts'
 import { signingKey, verificationKey } from './key.ts'
@@ -209,6 +210,62 @@ test('a nonce is accepted once for each key, and again by nobody until the signa
   clock.advance(1_001)
   assert.equal(reasonOf(verifier.verify(request)), 'too-old')
   assert.equal(reasonOf(verifier.verify(sent({ nonce: 'n-1', clock }))), 'verified')
+})
+
+test('nonces are a matter of each key: another client may happen to use the same', () => {
+  const clock = manualClock(nowMs)
+  const secret = { id: 'other', secret: 'x'.repeat(32) }
+  const keys = keySet([key, verificationKey(secret)])
+  const verifier = verifierOf({ clock, keys, replay: memoryReplayStore({ clock }) })
+  assert.equal(reasonOf(verifier.verify(sent({ nonce: 'n-1' }))), 'verified')
+  assert.equal(reasonOf(verifier.verify(sent({ nonce: 'n-1', key: signingKey(secret) }))), 'verified')
+})
+
+/** A GET signed by hand: what `signRequest` would not write. */
+function byHand (components: readonly string[], parameters: string): SignedRequest {
+  const input = `(${components.join(' ')})${parameters};keyid="partner"`
+  const lines = [...components.map((one) => `${one}: GET`), `"@signature-params": ${input}`]
+  const signature = signer.sign(Buffer.from(lines.join('\n'))).toString('base64')
+  return {
+    method: 'GET',
+    target: '/',
+    scheme: 'https',
+    authority: 'a',
+    hasBody: false,
+    rawHeaders: ['Signature-Input', `s=${input}`, 'Signature', `s=:${signature}:`],
+  }
+}
+
+test('without created, expires must be there and near; neither is valid for ever', () => {
+  const verifier = verifierOf({ policy: { components: [], requires: ['keyid'] } })
+  const at = nowMs / 1000
+  const outcome = (parameters: string): string => reasonOf(verifier.verify(byHand(['"@method"'], parameters)))
+  assert.equal(outcome(`;created=${at}`), 'verified')
+  assert.equal(outcome(`;expires=${at + 330}`), 'verified')
+  assert.equal(outcome(`;expires=${at + 331}`), 'too-old')
+  assert.equal(outcome(''), 'parameter-missing')
+  assert.equal(outcome(`;created=${at};expires=${at}`), 'malformed')
+  for (const created of ['"1"', '1.5', '-1', 'a', '?1'])
+    assert.equal(outcome(`;created=${created}`), 'malformed')
+  for (const nonce of ['""', 'token', '1', `"${'n'.repeat(257)}"`]) {
+    assert.equal(outcome(`;created=${at};nonce=${nonce}`), 'malformed', nonce)
+  }
+})
+
+test('a component covered twice is malformed, and is not signed', () => {
+  const verifier = verifierOf({ policy: { components: [] } })
+  const created = `;created=${nowMs / 1000}`
+  assert.equal(reasonOf(verifier.verify(byHand(['"@method"'], created))), 'verified')
+  assert.equal(reasonOf(verifier.verify(byHand(['"@method"', '"@method"'], created))), 'malformed')
+  const twice = ['"x-a";sf;key="k"', '"x-a";key="k";sf']
+  assert.equal(reasonOf(verifier.verify(byHand(twice, created))), 'malformed', 'in another order, too')
+  assert.throws(() => sent({ components: ['@method', '@method'] }), { code: 'SETTING_INVALID' })
+})
+
+test('one member of the digests is no cover for the body', () => {
+  const components = ['@method', '@target-uri', '"content-digest";key="sha-256"']
+  const headers = { 'content-digest': contentDigest(body) }
+  assert.equal(reasonOf(verifierOf().verify(sent({ components, headers }))), 'digest-missing')
 })
 
 test('a wrong signature uses up no nonce', () => {

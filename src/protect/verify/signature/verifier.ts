@@ -125,10 +125,8 @@ export class SignatureVerifier {
     const nowSeconds = this.#clock.epochMs() / 1000
     const components = readComponents(candidate.input)
     if ('reason' in components) return components
-    const objection = checkCoverage(components, this.policy, {
-      hasQuery: target.query !== undefined,
-      hasBody: request.hasBody,
-    }) ?? checkClaims(claims, this.policy, nowSeconds)
+    const objection = checkCoverage(components, this.policy, target.query !== undefined) ??
+      checkClaims(claims, this.policy, nowSeconds)
     if (objection !== undefined) return objection
     const text = signatureBase(components, candidate.input, {
       request,
