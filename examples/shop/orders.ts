@@ -1,5 +1,5 @@
 import { Problem, type ServiceApp } from 'plimsoll'
-import { type Transaction, transaction } from 'plimsoll/data'
+import type { Transaction } from 'plimsoll/data'
 import { Type } from 'typebox'
 
 const OrderItem = Type.Object({
@@ -40,11 +40,13 @@ const orderById = {
 export function orderRoutes (app: ServiceApp): void {
   app.post('/orders', {
     schema: { summary: 'Places an order', body: NewOrder, response: { 201: Order } },
-    config: { criticality: 'critical' },
-  }, async ({ body }, reply) => {
-    const order = await transaction(app.data, (tx) => placeOrder(tx, mergeItems(body.items)))
-    return reply.code(201).header('location', `/orders/${order.id}`).send(order)
-  })
+    config: { criticality: 'critical', idempotency: 'accepted', limit: { perSecond: 100, by: 'client' } },
+  }, async (request, reply) =>
+    request.transaction(async (tx) => {
+      const order = await placeOrder(tx, mergeItems(request.body.items))
+      void reply.code(201).header('location', `/orders/${order.id}`)
+      return order
+    }))
 
   app.get('/orders/:id', {
     schema: { summary: 'One order with its items', params: OrderId, response: { 200: Order } },

@@ -2,13 +2,13 @@ import type { Redis } from 'ioredis'
 import type { Transaction } from '../../data/index.ts'
 import { Admission } from '../../protect/admission/index.ts'
 import type { Idempotency } from '../../protect/idempotency/index.ts'
-import type { LimitStore } from '../../protect/limit/index.ts'
 import {
+  type LimitStore,
   localStore,
   redisStore,
   type SharedStoreOptions,
   type StoreOutage,
-} from '../../protect/limit/shared/index.ts'
+} from '../../protect/limit/index.ts'
 import type { PipelineOptions } from '../pipeline/index.ts'
 import type { ServiceEnvironment } from './environment.ts'
 import { type Engines, openRedis } from './open-engines.ts'
