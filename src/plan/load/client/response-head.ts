@@ -141,7 +141,10 @@ function readLength (bytes: Uint8Array, from: number, lineAt: number, before: nu
 
 /** @returns `undefined` when it says neither */
 function readConnection (bytes: Uint8Array, from: number, lineAt: number): boolean | undefined {
-  const options = new Set(text(bytes, from, lineAt).toLowerCase().split(',').map((option) => option.trim()))
+  const value = text(bytes, from, lineAt).trim().toLowerCase()
+  if (value === 'keep-alive') return false
+  if (value === 'close') return true
+  const options = new Set(value.split(',').map((option) => option.trim()))
   if (options.has('close')) return true
   return options.has('keep-alive') ? false : undefined
 }

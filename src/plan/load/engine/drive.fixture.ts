@@ -37,7 +37,7 @@ export async function drive (plan: LoadPlan, signal = new AbortController().sign
         elapsedMs: driver.elapsedMs,
         spareMs: driver.spareMs,
         figures: noFigures,
-        walks: { ...driver.walks, unfinished: driver.unfinished },
+        walks: driver.walks,
         connections: {
           opened: client.opened,
           failed: client.failedToOpen,

@@ -54,7 +54,7 @@ async function drive (mine: Driver): Promise<void> {
       elapsedMs: mine.elapsedMs,
       spareMs: mine.spareMs,
       figures: watch.figures(),
-      walks: { ...mine.walks, unfinished: mine.unfinished },
+      walks: mine.walks,
       connections: {
         opened: mine.client.opened,
         failed: mine.client.failedToOpen,

@@ -34,12 +34,7 @@ export interface ThreadResult {
   readonly elapsedMs: number
   readonly spareMs: number
   readonly figures: ThreadFigures
-  readonly walks: {
-    readonly started: number
-    readonly completed: number
-    readonly broken: number
-    readonly unfinished: number
-  }
+  readonly walks: WalkCounts
   readonly connections: {
     readonly opened: number
     readonly failed: number
@@ -47,4 +42,13 @@ export interface ThreadResult {
     readonly closedIdle: number
     readonly openAtMost: number
   }
+}
+
+/** What became of journeys; those of warm-ups are not counted. */
+export interface WalkCounts {
+  readonly started: number
+  readonly completed: number
+  readonly broken: number
+  /** Cut off by the end. */
+  readonly unfinished: number
 }
