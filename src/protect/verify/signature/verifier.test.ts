@@ -1,55 +1,11 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
-import { manualClock } from '../../../kernel/index.ts'
 import { contentDigest } from '../digest/index.ts'
-import { memoryReplayStore, type ReplayStore } from '../replay/index.ts'
 import { keySet, type KeySource } from './key-source.ts'
-import { signingKey, verificationKey } from './key.ts'
-import type { SignatureReason } from './reason.ts'
-import { signRequest, type SignRequestOptions } from './sign-request.ts'
+import { signingKey } from './key.ts'
+import { body, byHand, key, nowMs, pair, pem, reasonOf, sent, verifierOf } from './partner.fixture.ts'
 import type { SignedRequest } from './signed-request.ts'
-import { SignatureVerifier, type SignatureVerifierOptions, type Verification } from './verifier.ts'
-
-const pair = generateKeyPairSync('ed25519')
-const signer = signingKey({ id: 'partner', pem: pem(pair.privateKey, 'pkcs8') })
-const key = verificationKey({ id: 'partner', pem: pem(pair.publicKey, 'spki'), owner: 'acme' })
-const body = '{"amount":12}'
-const nowMs = 1_700_000_000_000
-const url = 'https://api.example.com/orders?page=2'
-
-function pem (of: typeof pair.privateKey, type: 'pkcs8' | 'spki'): string {
-  const text = of.export({ format: 'pem', type })
-  return text.toString()
-}
-
-/** What a client sends that signs with `options`, and what `changes` does to it on the way. */
-function sent (
-  options: Partial<SignRequestOptions> = {},
-  changes: Partial<SignedRequest> = {}
-): SignedRequest {
-  const given = { method: 'POST', url, body, key: signer, clock: manualClock(nowMs), ...options }
-  const target = new URL(given.url)
-  const headers = Object.entries({ ...given.headers, ...signRequest(given) })
-  return {
-    method: given.method,
-    target: target.pathname + target.search,
-    scheme: 'https',
-    authority: target.host,
-    rawHeaders: headers.flatMap(([name, value]) => [name, String(value)]),
-    hasBody: given.body !== undefined && given.body.length > 0,
-    ...changes,
-  }
-}
-
-function verifierOf (options: Partial<SignatureVerifierOptions> = {}): SignatureVerifier {
-  return new SignatureVerifier({ keys: keySet([key]), clock: manualClock(nowMs), ...options })
-}
-
-function reasonOf (verification: Verification | Promise<Verification>): SignatureReason | 'verified' {
-  assert.ok(!(verification instanceof Promise), 'nothing is waited for')
-  return verification.verified ? 'verified' : verification.reason
-}
 
 test('a request signed by default holds, says who signed, and waits for nothing', () => {
   const verification = verifierOf().verify(sent())
@@ -99,26 +55,6 @@ test('a body that was taken away is refused, though there is nothing to hash', (
 test('a digest of an algorithm that is not checked is no digest', () => {
   const headers = { 'content-digest': 'md5=:AAAAAAAAAAAAAAAAAAAAAA==:' }
   assert.equal(reasonOf(verifierOf().verify(sent({ headers }))), 'digest-missing')
-})
-
-test('too old after maxAge and the skew, to the second; created may lie ahead by the skew', () => {
-  const request = sent()
-  const at = (ms: number): SignatureReason | 'verified' =>
-    reasonOf(verifierOf({ clock: manualClock(nowMs + ms) }).verify(request))
-  assert.equal(at(330_000), 'verified')
-  assert.equal(at(331_000), 'too-old')
-  assert.equal(at(-30_000), 'verified')
-  assert.equal(at(-31_000), 'created-in-future')
-})
-
-test('expires ends it before maxAge does', () => {
-  const request = sent({ expiresInSeconds: 60 })
-  assert.equal(reasonOf(verifierOf({ clock: manualClock(nowMs + 90_000) }).verify(request)), 'verified')
-  assert.equal(reasonOf(verifierOf({ clock: manualClock(nowMs + 91_000) }).verify(request)), 'expired')
-})
-
-test('a clock that says nothing refuses', () => {
-  assert.equal(reasonOf(verifierOf({ clock: manualClock(Number.NaN) }).verify(sent())), 'created-in-future')
 })
 
 test('parameters that the policy requires must be there', () => {
@@ -197,61 +133,6 @@ function merge (one: SignedRequest, other: SignedRequest): SignedRequest {
   return { ...one, rawHeaders: [...one.rawHeaders, ...own.slice(0, 4)] }
 }
 
-test('a nonce is accepted once for each key, and again by nobody until the signature is too old', () => {
-  const clock = manualClock(nowMs)
-  const verifier = verifierOf({ clock, replay: memoryReplayStore({ clock }) })
-  const request = sent({ nonce: 'n-1' })
-  assert.equal(reasonOf(verifier.verify(sent())), 'parameter-missing')
-  assert.equal(reasonOf(verifier.verify(request)), 'verified')
-  for (const ms of [0, 299_000, 31_000]) {
-    clock.advance(ms)
-    assert.equal(reasonOf(verifier.verify(request)), 'replayed', `after ${ms}`)
-  }
-  clock.advance(1_001)
-  assert.equal(reasonOf(verifier.verify(request)), 'too-old')
-  assert.equal(reasonOf(verifier.verify(sent({ nonce: 'n-1', clock }))), 'verified')
-})
-
-test('nonces are a matter of each key: another client may happen to use the same', () => {
-  const clock = manualClock(nowMs)
-  const secret = { id: 'other', secret: 'x'.repeat(32) }
-  const keys = keySet([key, verificationKey(secret)])
-  const verifier = verifierOf({ clock, keys, replay: memoryReplayStore({ clock }) })
-  assert.equal(reasonOf(verifier.verify(sent({ nonce: 'n-1' }))), 'verified')
-  assert.equal(reasonOf(verifier.verify(sent({ nonce: 'n-1', key: signingKey(secret) }))), 'verified')
-})
-
-/** A GET signed by hand: what `signRequest` would not write. */
-function byHand (components: readonly string[], parameters: string): SignedRequest {
-  const input = `(${components.join(' ')})${parameters};keyid="partner"`
-  const lines = [...components.map((one) => `${one}: GET`), `"@signature-params": ${input}`]
-  const signature = signer.sign(Buffer.from(lines.join('\n'))).toString('base64')
-  return {
-    method: 'GET',
-    target: '/',
-    scheme: 'https',
-    authority: 'a',
-    hasBody: false,
-    rawHeaders: ['Signature-Input', `s=${input}`, 'Signature', `s=:${signature}:`],
-  }
-}
-
-test('without created, expires must be there and near; neither is valid for ever', () => {
-  const verifier = verifierOf({ policy: { components: [], requires: ['keyid'] } })
-  const at = nowMs / 1000
-  const outcome = (parameters: string): string => reasonOf(verifier.verify(byHand(['"@method"'], parameters)))
-  assert.equal(outcome(`;created=${at}`), 'verified')
-  assert.equal(outcome(`;expires=${at + 330}`), 'verified')
-  assert.equal(outcome(`;expires=${at + 331}`), 'too-old')
-  assert.equal(outcome(''), 'parameter-missing')
-  assert.equal(outcome(`;created=${at};expires=${at}`), 'malformed')
-  for (const created of ['"1"', '1.5', '-1', 'a', '?1'])
-    assert.equal(outcome(`;created=${created}`), 'malformed')
-  for (const nonce of ['""', 'token', '1', `"${'n'.repeat(257)}"`]) {
-    assert.equal(outcome(`;created=${at};nonce=${nonce}`), 'malformed', nonce)
-  }
-})
-
 test('a component covered twice is malformed, and is not signed', () => {
   const verifier = verifierOf({ policy: { components: [] } })
   const created = `;created=${nowMs / 1000}`
@@ -266,34 +147,6 @@ test('one member of the digests is no cover for the body', () => {
   const components = ['@method', '@target-uri', '"content-digest";key="sha-256"']
   const headers = { 'content-digest': contentDigest(body) }
   assert.equal(reasonOf(verifierOf().verify(sent({ components, headers }))), 'digest-missing')
-})
-
-test('a wrong signature uses up no nonce', () => {
-  const clock = manualClock(nowMs)
-  const verifier = verifierOf({ clock, replay: memoryReplayStore({ clock }) })
-  const request = sent({ nonce: 'n-1' })
-  assert.equal(reasonOf(verifier.verify({ ...request, method: 'PUT' })), 'mismatch')
-  assert.equal(reasonOf(verifier.verify(request)), 'verified')
-})
-
-test('a replay store that fails, or is full, refuses; or accepts and counts, when asked to be open', async () => {
-  const gone = (remember: ReplayStore['remember']): ReplayStore => ({
-    ...memoryReplayStore(),
-    remember,
-  })
-  const failures = { failed: gone(() => Promise.reject(new Error('gone'))), full: gone(() => 'full') }
-  for (const [why, replay] of Object.entries(failures)) {
-    const closed = await verifierOf({ replay }).verify(sent({ nonce: 'n' }))
-    assert.equal(!closed.verified && closed.reason, 'replay-unavailable')
-    const counted: string[] = []
-    const open = verifierOf({
-      replay,
-      whenReplayFails: 'open',
-      onReplayUnchecked: (one) => counted.push(one),
-    })
-    assert.equal((await open.verify(sent({ nonce: 'n' }))).verified, true)
-    assert.deepEqual(counted, [why])
-  }
 })
 
 test('each outcome is counted once, with the algorithm once a key was found right', () => {
