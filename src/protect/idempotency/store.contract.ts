@@ -79,6 +79,17 @@ export function testIdempotencyStore (
     assert.equal(await under.store.settle(claimed.lease, someAnswer), true)
   })
 
+  test(`${name}: an old holder cannot prolong the lease of the next`, async () => {
+    const under = await opens()
+    const key = someKey()
+    const old = await take(under.store, key)
+    await under.lapse(key)
+    await take(under.store, key)
+    await under.lapse(key)
+    await under.store.renew([old], 60_000)
+    await take(under.store, key)
+  })
+
   test(`${name}: a lapsed lease that nobody took over can still settle`, async () => {
     const under = await opens()
     const key = someKey()
