@@ -48,9 +48,9 @@ export class AdmissionClass implements Costed, Timed {
     return this.averageMs > Math.max(leastWaitMs, 3 * this.cpuMs)
   }
 
-  /** Whether a unit of `lane` may be in flight too; what is kept for higher lanes is, while they are about. */
+  /** Whether a unit of `lane` may be in flight too. */
   hasRoom (lane: number, nowMs: number): boolean {
-    return this.stream || !this.waits || this.room.hasPlace(this, this.inFlight, lane, nowMs)
+    return this.stream || !this.waits || this.room.hasPlace(lane, nowMs)
   }
 
   /** Learns how long a unit takes: on average, and when it is lucky (down fast, up slowly). */

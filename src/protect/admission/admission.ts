@@ -164,7 +164,7 @@ export class Admission {
       sinceMs: nowMs - lagMs / 2,
       calledIn: false,
     }
-    if (admissionClass.waits) admissionClass.room.saw(admissionClass, lane, nowMs)
+    if (admissionClass.waits) admissionClass.room.lanes.saw(lane, nowMs)
     this.#lanes.saw(lane, nowMs)
     if (this.#draining) return this.#refuse(waiting, 'draining', nowMs)
     if (this.#isHopeless(unit, nowMs - lagMs / 2)) return this.#refuse(waiting, 'deadline', nowMs)
@@ -201,8 +201,7 @@ export class Admission {
     this.#pressedMs = nowMs
     admissionClass.crowdedMs = nowMs
     const { room } = admissionClass
-    // Turned away for the sake of others, it says nothing of what could be carried.
-    if (room.taken + 1 > room.limiter.limit) room.limiter.wasFull()
+    room.limiter.wasFull()
     room.waiting.note(room, nowMs)
     const refusal = this.#makePlace(room.waiting, room, waiting, 'concurrency', nowMs)
     if (refusal !== undefined) return refusal

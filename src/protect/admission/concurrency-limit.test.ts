@@ -38,8 +38,8 @@ test('in front of a pool of 10, it settles where the pool is full and little mor
 test('it starts from the first guess, and grows fast while more is carried', () => {
   const limit = new ConcurrencyLimit(40)
   assert.equal(limit.limit, 40)
-  saturate(limit, { places: 400, takesMs: 50, forMs: 1_500 })
-  assert.ok(limit.usualLimit > 300, `${limit.usualLimit}`)
+  saturate(limit, { places: 1_000, takesMs: 20, forMs: 400 })
+  assert.ok(limit.usualLimit > 600, `${limit.usualLimit}`)
 })
 
 test('a base that was learnt in a crowd is found out by probes', () => {
@@ -73,4 +73,15 @@ test('what is never full learns no limit, whatever its latency does', () => {
   for (let nowMs = 0; nowMs < 20_000; nowMs += 10) limit.answered(work, nowMs < 10_000 ? 20 : 400, nowMs, 2)
   assert.equal(limit.limit, 20)
   assert.ok(work.baseMs > 300, 'and the base drifts with it')
+})
+
+test('a probe that did not lower what is in flight proves nothing: latency is not taken for the base', () => {
+  const limit = new ConcurrencyLimit()
+  const work = { baseMs: 0, answeredInWindow: 0, latencySumMs: 0 }
+  for (let nowMs = 0; nowMs < 20_000; nowMs += 2) {
+    limit.wasFull()
+    limit.answered(work, nowMs < 300 ? 20 : 100, nowMs, 50) // 50 stay in flight whatever the limit says
+  }
+  assert.equal(work.baseMs, 20)
+  assert.ok(limit.usualLimit < 25, `${limit.usualLimit}`)
 })

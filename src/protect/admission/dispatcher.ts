@@ -23,7 +23,7 @@ export interface DispatcherOptions {
  * work where it reads it, which is all there is at low load, and leaves the rest to this queue.
  *
  * Of connections that wait to be accepted, libuv takes one a turn. While they come, turns without work are put
- * in between, for as long as a slice of work takes: neither starves the other.
+ * in between, for a few milliseconds at most, so that they cannot starve the work.
  */
 export class Dispatcher implements Pace {
   readonly queue: ShortQueue = new ShortQueue()
@@ -46,8 +46,6 @@ export class Dispatcher implements Pace {
   #idleMs = 0
   #lagMs = 0
   #delayMs = 0
-  #wallSumMs = 1
-  #costSumMs = 1
 
   constructor (options: DispatcherOptions) {
     this.#options = options
@@ -63,14 +61,9 @@ export class Dispatcher implements Pace {
     return this.#delayMs
   }
 
-  /** Wall time per predicted time of work: what arrivals, refusals and everything else take beside it. */
-  get stretch (): number {
-    return Math.min(20, Math.max(1, this.#wallSumMs / this.#costSumMs))
-  }
-
   /** How long all that waits will take, in milliseconds. */
   get waitMs (): number {
-    return this.queue.costMs * this.stretch
+    return this.queue.costMs
   }
 
   /** How long one of those that wait will take, on average. */
@@ -129,7 +122,6 @@ export class Dispatcher implements Pace {
     this.#sliceCostMs = 0
     const turnMs = nowMs - this.#turnEndMs
     if (this.#spinning) {
-      this.#wallSumMs = this.#wallSumMs * 0.95 + turnMs
       this.#delayMs += (turnMs - this.#delayMs) * 0.1
     } else {
       this.#delayMs += (nowMs - this.#turnStartMs - this.#delayMs) * 0.1
@@ -161,7 +153,6 @@ export class Dispatcher implements Pace {
   #beginNext (): void {
     const nowMs = this.#options.clock.now()
     if (!this.#skips) this.#workedMs = nowMs
-    if (this.#spinning) this.#costSumMs = this.#costSumMs * 0.95 + this.#turnCostMs + this.#sliceCostMs
     this.#ended = false
     this.#skips = false
     this.#turnCostMs = 0
@@ -184,6 +175,6 @@ export class Dispatcher implements Pace {
 /** How much work is run between two looks at what has arrived, in milliseconds. */
 const sliceMs = 2
 /** How long connections may go before work. */
-const skipMs = 2
+const skipMs = 8
 const mostSteps = 32
 const worthMeasuringMs = 20

@@ -12,6 +12,7 @@ export interface SimulatedRoute {
   readonly waitMs?: number
   readonly pool?: SimulatedPool
   readonly cpuAfterMs?: number
+  readonly behind?: string
 }
 
 /** What stands behind a route. `slowness` multiplies what it takes. */
@@ -109,8 +110,9 @@ export function simulate (loads: readonly SimulatedLoad[], options: SimulationOp
   const pools = new Map<SimulatedPool, PoolState>()
 
   for (const load of loads) {
-    const { name } = load.route
-    if (!classes.has(name)) classes.set(name, admission.route({ name }))
+    const { name, behind } = load.route
+    if (!classes.has(name))
+      classes.set(name, admission.route({ name, ...(behind === undefined ? {} : { behind }) }))
     scheduleNext(load, load.fromMs ?? 0)
   }
   for (const { atMs, run } of options.at ?? []) events.add(atMs, run)

@@ -5,7 +5,8 @@ export const laneCount: number = criticalities.length
 
 /**
  * The part of a room that units of each lane may fill while higher lanes are about. What is left is kept for
- * those, so that they find room at once and need not push anybody out.
+ * those, so that they find room at once and need not push anybody out. None is below 0.8: a lane that fills its part of
+ * what may be in flight must still be seen to need more, and the limit is 1.25 times what is carried.
  */
 const shares: readonly number[] = [1, 0.95, 0.9, 0.8]
 

@@ -185,3 +185,43 @@ test('what stands behind a route and hangs holds nobody: those that wait for it 
   assert.ok(left <= 70, `only those that were in flight wait in vain: ${left}`)
   assert.ok(refusedP99Ms <= 110, `${refusedP99Ms}`)
 })
+
+test('connections that never end do not starve the work: it keeps a fifth of the time', () => {
+  const load = [{ route: cpu, perSecond: 40_000, connectsAnew: true }]
+  const { classes } = simulate(load, { forMs: 1_000 })
+  const { ranAtOnce, ranQueued } = classes.get('cpu')!
+  // For one second, and one more until all have left.
+  assert.ok(ranAtOnce + ranQueued > 0.18 * 2 * cpuCapacity, `${ranAtOnce + ranQueued}`)
+})
+
+test('connections that are dear to accept are all the same heard in time, at the cost of work', () => {
+  const load = [{ route: cpu, perSecond: 10 * cpuCapacity, connectsAnew: true }]
+  const { outcomes } = simulate(load, { forMs: 4_000, acceptMs: 0.1 })
+  assert.ok(tally(outcomes).refusedP99Ms < 60, `${tally(outcomes).refusedP99Ms}`)
+  assert.ok(goodput(outcomes, cpuCapacity, 0, 4_000) > 0.35)
+})
+
+test('a dependency that hangs takes nobody with it that waits behind another name', () => {
+  const [stuck, well] = [{ places: 10, slowness: 1 }, { places: 10, slowness: 1 }]
+  const loads = [
+    { route: { ...database(stuck), name: 'stuck', behind: 'partner' }, perSecond: 200 },
+    { route: { ...database(well), name: 'well' }, perSecond: 300 },
+  ]
+  const { outcomes } = simulate(loads, {
+    forMs: 6_000,
+    at: [{ atMs: 1_000, run: () => (stuck.slowness = 1_000) }],
+  })
+  const after = tally(outcomes, ({ load, atMs }) => load.route.name === 'well' && atMs > 1_000)
+  assert.ok(after.successShare > 0.99, `${after.successShare}`)
+})
+
+test('a lane that fills its part of the room is seen to need more', () => {
+  const route = database({ places: Number.POSITIVE_INFINITY, slowness: 1 })
+  const loads = [
+    { route, criticality: 'critical', perSecond: 10 },
+    { route, criticality: 'background', perSecond: 3_000 },
+  ] as const
+  const { outcomes } = simulate(loads, { forMs: 5_000 })
+  const { successShare } = tally(outcomes, ({ atMs }) => atMs > 2_000)
+  assert.ok(successShare > 0.98, `${successShare}`)
+})

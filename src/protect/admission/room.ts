@@ -15,9 +15,6 @@ export class Room implements Pace {
   inFlight = 0
   /** Units that have been called in and wait for their turn on the event loop. */
   calledIn = 0
-  #last: object | undefined
-  #lastMs: number = Number.NEGATIVE_INFINITY
-  #otherMs: number = Number.NEGATIVE_INFINITY
 
   constructor (name: string, firstGuess?: number) {
     this.name = name
@@ -39,33 +36,15 @@ export class Room implements Pace {
     return this.waiting.length * this.unitMs
   }
 
-  /** Notes that a unit of `lane` and of a route came, so that room is kept for the next ones. */
-  saw (route: object, lane: number, nowMs: number): void {
-    this.lanes.saw(lane, nowMs)
-    if (route !== this.#last) {
-      this.#otherMs = this.#lastMs
-      this.#last = route
-    }
-    this.#lastMs = nowMs
-  }
-
-  /**
-   * Whether one more unit may be in flight, of `lane` and of a route that has `own` there. While other routes are
-   * about, one alone does not fill the room: what it waits for might be stuck.
-   */
-  hasPlace (route: object, own: number, lane: number, nowMs: number): boolean {
+  /** Whether one more unit may be in flight, of `lane`; what is kept for higher lanes is, while they are about. */
+  hasPlace (lane: number, nowMs: number): boolean {
     const { taken } = this
     if (taken === 0) return true
     // A probe is at the cost of lower lanes than the first, where there are any.
     const limit = lane === 0 && this.lanes.isBelow(lane, nowMs) ? this.limiter.usualLimit : this.limiter.limit
-    const otherMs = route === this.#last ? this.#otherMs : this.#lastMs
-    if (nowMs - otherMs < rememberMs && own + 1 > limit * mostOfOne) return false
     return taken + 1 <= limit * this.lanes.shareOf(lane, nowMs)
   }
 }
 
-/** The part of a room that one route may fill while others are about. */
-const mostOfOne = 0.75
-const rememberMs = 1_000
 const mostUnitMs = 1_000
 const guessedUnitMs = 1

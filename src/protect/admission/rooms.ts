@@ -49,7 +49,7 @@ export class Rooms {
   /** Lets in as many as there is room for. */
   callIn (room: Room, nowMs: number): void {
     const { waiting } = room
-    while (waiting.length > 0 && room.hasPlace(nobody, 0, waiting.nextLane, nowMs)) {
+    while (waiting.length > 0 && room.hasPlace(waiting.nextLane, nowMs)) {
       const next = waiting.take(room)
       if (next === undefined) break
       this.#options.callIn(next, nowMs)
@@ -73,6 +73,4 @@ export class Rooms {
   }
 }
 
-/** Stands for whichever route the next unit is of. */
-const nobody = {}
 const sweepMs = 20
