@@ -70,7 +70,10 @@ describe('the Redis store', { skip: redisProgram === undefined ? howToGetRedis :
       assert.notEqual(await one.take([claim(limit)]), undefined, limit.kind)
       assert.notEqual(await other.take([claim(limit)]), undefined, limit.kind)
     }
-    assert.deepEqual([one.workers, other.workers], [2, 2])
+    await waitUntil('the first has heard of the second', async () => {
+      await one.take([claim(rate(1))])
+      return one.workers === 2 && other.workers === 2
+    })
   })
 
   test('names are of one length, say nothing of the key, and everything expires', async () => {

@@ -20,6 +20,8 @@ export interface RedisLedgerOptions extends LedgerOptions {
 
 /** Keys that one script handles at most, so that Redis is never held up for long. */
 const keysPerScript = 100
+/** Workers are counted no less often, in milliseconds, as long as anything is asked. */
+const countEveryMs = 100
 
 /**
  * Accounts in Redis or Valkey (6 or later): one script, one round trip for all asks of a settlement.
@@ -37,6 +39,8 @@ export class RedisLedger implements Ledger {
   readonly #options: RedisLedgerOptions
   readonly #announceEveryMs: number
   readonly #now: () => number
+  #workers = 1
+  #countedAtMs = Number.NEGATIVE_INFINITY
   #announcedAtMs = Number.NEGATIVE_INFINITY
 
   /** @param now milliseconds, monotonic */
@@ -62,7 +66,7 @@ export class RedisLedger implements Ledger {
       back,
       account.kind === 'quota' ? account.nextEndsAtMs : 0,
     ])
-    return settlementOf(await this.#run(keys, values))
+    return this.#settlementOf(await this.#run(keys, values, asks.some(({ want }) => want > 0)))
   }
 
   async announce (holdings: readonly Holding[]): Promise<number> {
@@ -71,7 +75,7 @@ export class RedisLedger implements Ledger {
     for (let first = 0; first === 0 || first < holdings.length; first += keysPerScript) {
       const some = holdings.slice(first, first + keysPerScript)
       const values = some.flatMap(({ slots }) => ['hold', 0, 0, slots, 0, 0, 0, 0])
-      workers = settlementOf(await this.#run(some.map(({ key }) => key), values)).workers
+      workers = this.#settlementOf(await this.#run(some.map(({ key }) => key), values, true)).workers
     }
     return workers
   }
@@ -85,13 +89,25 @@ export class RedisLedger implements Ledger {
     return `{${this.#options.prefix}}:${name}`
   }
 
-  async #run (keys: readonly string[], values: readonly (string | number)[]): Promise<unknown> {
+  #settlementOf (reply: unknown): Settlement {
+    if (!Array.isArray(reply)) throw new TypeError('the script of the limits answers with a list')
+    const [admitted, workers, ...entries] = reply
+    if (workers !== 0) this.#workers = Number(workers)
+    return { admitted: admitted === 1, workers: this.#workers, entries: entries.map(entryOf) }
+  }
+
+  async #run (
+    keys: readonly string[],
+    values: readonly (string | number)[],
+    countsWorkers: boolean
+  ): Promise<unknown> {
     const { redis, worker, workerLifeMs, leaseShare, shiftMs } = this.#options
     const nowMs = this.#now()
     const due = nowMs - this.#announcedAtMs >= this.#announceEveryMs
     const { source, sha } = shiftMs === undefined ? plain : settleScript(shiftMs())
     const names = [this.#key('workers'), ...keys.map((key) => this.#key(key))]
-    const args = [...names, worker, workerLifeMs, due ? 1 : 0, leaseShare, ...values]
+    const counts = countsWorkers || nowMs - this.#countedAtMs >= countEveryMs ? 1 : 0
+    const args = [...names, worker, workerLifeMs, due ? 2 : counts, leaseShare, ...values]
     let reply: unknown
     try {
       reply = await redis.evalsha(sha, names.length, ...args)
@@ -101,8 +117,15 @@ export class RedisLedger implements Ledger {
       reply = await redis.eval(source, names.length, ...args)
     }
     if (due) this.#announcedAtMs = nowMs
+    if (due || counts === 1) this.#countedAtMs = nowMs
     return reply
   }
+}
+
+/** What one ask came to: `lease left wait reset valid`. */
+function entryOf (text: unknown): Entry {
+  const [lease = 0, left = 0, waitMs = 0, resetMs = 0, validMs = 0] = String(text).split(' ').map(Number)
+  return { lease, left, waitMs: endless(waitMs), resetMs, validMs: endless(validMs) }
 }
 
 const plain = settleScript()
@@ -122,17 +145,6 @@ function ownNumber (account: Ask['account']): number {
 
 /** What the script calls infinite. */
 const endlessMs = 1e15
-
-function settlementOf (reply: unknown): Settlement {
-  if (!Array.isArray(reply)) throw new TypeError('the script of the limits answers with a list')
-  const [admitted, workers, ...rest] = reply.map(Number)
-  const entries: Entry[] = []
-  for (let at = 0; at < rest.length; at += 5) {
-    const [lease = 0, left = 0, waitMs = 0, resetMs = 0, validMs = 0] = rest.slice(at, at + 5)
-    entries.push({ lease, left, waitMs: endless(waitMs), resetMs, validMs: endless(validMs) })
-  }
-  return { admitted: admitted === 1, workers: workers ?? 1, entries }
-}
 
 function endless (ms: number): number {
   return ms >= endlessMs ? Number.POSITIVE_INFINITY : ms

@@ -4,12 +4,12 @@ import { createHash } from 'node:crypto'
  * One settlement, on Redis's own clock.
  *
  * KEYS[1]: the set of living workers; then one key for each ask.
- * ARGV[1..4]: worker, its life in ms, whether to announce it (0 or 1), lease share; then eight values for each
- * ask: kind, capacity, the kind's own number, take, optional, want, back, and the end of a quota's next period. The kind `hold` sets the worker's
- * slots to `take`.
+ * ARGV[1..4]: worker, its life in ms, what of the workers (2: announce this one and count, 1: count, 0: neither,
+ * and 0 is answered), lease share; then eight values for each ask: kind, capacity, the kind's own number, take,
+ * optional, want, back, and the end of a quota's next period. The kind `hold` sets the worker's slots to `take`.
  *
- * Answer: admitted (0 or 1), workers, then for each ask lease, left, wait, reset and valid; the last four are
- * text, because Redis cuts the fractions of numbers. All times are in milliseconds.
+ * Answer: admitted (0 or 1), workers, then for each ask one text, `lease left wait reset valid`: Redis cuts the
+ * fractions of numbers. All times are in milliseconds.
  *
  * A key's state: rate, the theoretical arrival time; sliding, `window current previous`; quota, `end used`;
  * slots, a hash of worker to `slots expiry`. Each expires when it says nothing any more. A time in a state is
@@ -22,12 +22,13 @@ const source = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local worker, life, share = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[4])
-if ARGV[3] == '1' then
+if ARGV[3] == '2' then
   redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
   redis.call('ZADD', KEYS[1], now + life, worker)
   redis.call('PEXPIRE', KEYS[1], math.ceil(life))
 end
-local workers = math.max(1, redis.call('ZCOUNT', KEYS[1], now, '+inf'))
+local workers = 0
+if ARGV[3] ~= '0' then workers = math.max(1, redis.call('ZCOUNT', KEYS[1], now, '+inf')) end
 local slack = 2 ^ -10
 
 local function number (text, otherwise) return tonumber(text or otherwise) end
@@ -91,8 +92,10 @@ end
 local answer = { admitted, workers }
 for _, ask in ipairs(asks) do
   if admitted == 1 and ask.wait == 0 then
-    local room = math.floor((ask.left - ask.take) / workers)
-    ask.lease = math.max(0, math.min(ask.want, math.floor(share * ask.capacity / workers), room))
+    if ask.want > 0 then
+      local room = math.floor((ask.left - ask.take) / workers)
+      ask.lease = math.max(0, math.min(ask.want, math.floor(share * ask.capacity / workers), room))
+    end
   else
     ask.take = 0
   end
@@ -126,11 +129,10 @@ for _, ask in ipairs(asks) do
       redis.call('HDEL', ask.key, worker)
     end
   end
-  answer[#answer + 1] = ask.lease
-  answer[#answer + 1] = string.format('%.3f', math.max(0, ask.left - spent))
-  answer[#answer + 1] = string.format('%.3f', math.min(ask.wait, 1e15))
-  answer[#answer + 1] = string.format('%.3f', reset)
-  answer[#answer + 1] = string.format('%.3f', math.min(ask.valid, 1e15))
+  answer[#answer + 1] = string.format(
+    '%d %.3f %.3f %.3f %.3f', ask.lease, math.max(0, ask.left - spent), math.min(ask.wait, 1e15), reset,
+    math.min(ask.valid, 1e15)
+  )
 end
 return answer
 `
