@@ -42,11 +42,11 @@ export interface Share {
  */
 export class Schedule {
   /** Of the arrival that is due next, from the start of the run; `Infinity` after the last. */
-  atMs = Infinity
+  atMs: number = Infinity
   /** Index of its phase. */
-  phase = 0
+  phase: number = 0
   /** Its journey; -1 where that is chosen by weight. */
-  journey = -1
+  journey: number = -1
   readonly #windows: readonly PhaseWindow[]
   readonly #share: Share
   readonly #seed: number

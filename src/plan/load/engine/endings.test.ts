@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { RequestSpec } from '../plan.ts'
-import { drive, endings, planOf } from './drive.fixture.ts'
+import { drive, endings, journey, planOf } from './drive.fixture.ts'
 import { nobody, ok, serve } from './subject.fixture.ts'
 
 const answers:
@@ -55,6 +55,16 @@ test('a fresh connection serves one request, and says so', async () => {
   assert.match(subject.requests[0] ?? '', /\r\nConnection: close\r\n/)
 })
 
+test('a fresh connection is left by the client, when the server does not', async () => {
+  await using subject = await serve((_, socket) => void socket.write(ok))
+  const report = await drive(planOf(subject.target, {}, {
+    phases: [{ kind: 'closed', users: 1, durationMs: 50 }],
+    connections: { kind: 'fresh' },
+  }))
+  assert.equal(report.connections.openAtMost, 1)
+  assert.equal(report.connections.opened, report.totals.expected)
+})
+
 test('an answer that announces the close is an answer, and its connection is left', async () => {
   await using subject = await serve((_, socket) => {
     socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nto the end')
@@ -103,17 +113,35 @@ test('with all connections busy, the wait for one counts, and ends with the pati
   assert.equal(report.connections.openAtMost, 2)
 })
 
+test('who waits for a connection gets that of one who gave up', async () => {
+  await using subject = await serve((request, socket) => {
+    if (!request.startsWith('GET /never')) socket.write(ok)
+  })
+  const report = await drive(planOf(subject.target, {}, {
+    phases: [{ kind: 'replay', atMs: [0, 1], journeys: [0, 1] }],
+    traffic: {
+      kind: 'journeys',
+      journeys: [
+        journey('stuck', [{ name: 'stuck', path: '/never', patienceMs: 50 }]),
+        journey('next', [{ name: 'next', path: '/' }]),
+      ],
+    },
+    connections: { kind: 'keep-alive', maximum: 1 },
+  }))
+  assert.deepEqual(endings(report), { '!timeout': 1, 200: 1 })
+})
+
 test('answers before the request was read are taken; the connection is not used again', async () => {
-  const seen = new WeakSet()
   await using subject = await serve((_, socket) => {
-    if (seen.has(socket)) return
-    seen.add(socket)
     socket.pause()
     socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n')
   })
   const body = 'x'.repeat(20_000_000)
-  const report = await drive(planOf(subject.target, { method: 'POST', body, expect: [413] }))
-  assert.deepEqual(endings(report), { 413: 10 })
+  const report = await drive(planOf(subject.target, { method: 'POST', body, expect: [413] }, {
+    phases: [{ kind: 'closed', users: 1, durationMs: 200 }],
+  }))
+  assert.deepEqual(Object.keys(endings(report)), ['413'])
+  assert.ok(report.totals.expected > 1)
   assert.equal(report.connections.reused, 0)
 })
 

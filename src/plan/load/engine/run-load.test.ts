@@ -74,6 +74,18 @@ test('a thread that dies voids the run, and the others finish', async () => {
   assert.equal(report.totals.expected, 15)
 })
 
+test('a thread is pinned to its core, or the run says that it could not be', async () => {
+  await using subject = await serve((_, socket) => void socket.write(ok))
+  const { health, verdict } = await runLoad(planOf(subject.target, {}, { ...lenient, pin: [0] }))
+  assert.deepEqual(
+    [health[0]?.core, verdict.state],
+    verdict.reasons.length === 0 ? [0, 'valid'] : [undefined, 'void']
+  )
+  const nowhere = await runLoad(planOf(subject.target, {}, { ...lenient, pin: [100_000] }))
+  assert.equal(nowhere.health[0]?.core, undefined)
+  assert.match(nowhere.verdict.reasons.join(), /pinned to core 100000/)
+})
+
 test('what a traffic module throws while it is loaded is thrown on', async () => {
   await using subject = await serve((_, socket) => void socket.write(ok))
   const plan = planOf(subject.target, {}, { traffic: { kind: 'module', url: 'file:///nowhere/at-all.ts' } })
