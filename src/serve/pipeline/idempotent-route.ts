@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { Transaction } from '../../data/index.ts'
 import type { Answer, IdempotentRoute, StoredAnswer } from '../../protect/idempotency/index.ts'
-import { RequestUnit } from './request-unit.ts'
+import { listOf } from './hook-list.ts'
+import type { RequestUnit } from './request-unit.ts'
 
 /** Tells that an answer was made for an earlier request with the same key. */
 export const replayedHeader = 'idempotent-replayed'
@@ -121,9 +122,4 @@ function isSame ({ status, body }: StoredAnswer, made: Answer): boolean {
 function bodyOf (payload: unknown): Answer['body'] {
   if (payload === undefined || payload === null) return undefined
   return typeof payload === 'string' || payload instanceof Uint8Array ? payload : null
-}
-
-function listOf<Hook> (hooks: Hook | Hook[] | undefined): Hook[] {
-  if (hooks === undefined) return []
-  return Array.isArray(hooks) ? hooks : [hooks]
 }

@@ -13,12 +13,13 @@ import { Admission } from '../../protect/admission/index.ts'
 import type { Idempotency, IdempotentRouteOptions } from '../../protect/idempotency/index.ts'
 import type { LimitRule, RouteRules } from '../../protect/limit/index.ts'
 import { type AccessLog, type Logger, MetricsRegistry, Tracer } from '../../telemetry/index.ts'
+import type { CallerCheckOptions } from './caller-checks.ts'
 import { Edge } from './edge.ts'
 import { LazyLimiter, type LimitsOptions } from './lazy-limiter.ts'
 import type { ContextSource, WhoseOf } from './request-context.ts'
 
 /** Options of the `plimsoll` plugin. All have defaults: `app.register(plimsoll)` is a complete set-up. */
-export interface PipelineOptions {
+export interface PipelineOptions extends CallerCheckOptions {
   /** Where the request metrics are recorded. @default a registry of its own */
   readonly registry?: MetricsRegistry
   /** Makes the server spans of sampled requests. Yours to close, when you pass one. @default records none */
@@ -171,6 +172,11 @@ export interface RouteSettings {
    * at keys
    */
   readonly idempotency?: IdempotentRouteOptions['mode'] | Omit<IdempotentRouteOptions, 'method' | 'pattern'>
+  /**
+   * Whether the request must be signed (RFC 9421), or only must not be wrongly signed; see docs/signed-requests.md.
+   * @default signatures are not looked at
+   */
+  readonly verify?: 'required' | 'optional'
   /** Its answers live long (SSE, a download): no default deadline, and no share of the room in flight. @default false */
   readonly stream?: boolean
   /** Refused neither for load nor by default limits, as a health check must not be. @default false */

@@ -4,7 +4,9 @@ import { Readable } from 'node:stream'
 import type { Transaction } from '../../data/index.ts'
 import { type Context, Problem } from '../../kernel/index.ts'
 import type { IdempotentUnit } from '../../protect/idempotency/index.ts'
+import type { BotVerdict, VerifiedSignature } from '../../protect/verify/index.ts'
 import { metricsFormat, type MetricsRegistry, renderMetrics } from '../../telemetry/index.ts'
+import { openCallerChecks } from './caller-checks.ts'
 import { AnsweredElsewhere, runIdempotently, sendStored } from './idempotent-route.ts'
 import { type PipelineOptions, resolvePipelineOptions, type RouteSettings } from './options.ts'
 import { requestProblems } from './problem-kinds.ts'
@@ -28,6 +30,12 @@ declare module 'fastify' {
   }
 
   interface FastifyRequest {
+    /** The agent that signed the request (Web Bot Auth), e.g. `https://agent.example`, once it is verified. */
+    readonly agent: string | undefined
+    /** What its client is taken for, and why; where bots are scored. */
+    readonly bot: BotVerdict | undefined
+    /** The request's own signature, on a route that says `verify`. */
+    readonly verification: VerifiedSignature | undefined
     /** The lease of this request's idempotency key, when it is the one that runs under it. */
     readonly idempotency: IdempotentUnit<Transaction> | undefined
     /**
@@ -65,10 +73,12 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
   } = resolvePipelineOptions(options)
   const { clock, random } = source
   const recorder = new Recorder({ registry, accessLog, clock, random })
+  const callers = await openCallerChecks(options, { registry, clock, random })
   const compiler = new RouteCompiler({
     ...forRoutes,
     limiter,
     idempotency,
+    callers,
     durations: recorder.durations,
     admission,
   })
@@ -78,17 +88,20 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
     tracer,
     logger,
     admission,
+    callers,
     unmatched: compiler.unmatched(),
   })
 
   app.decorate('metrics', registry)
   // A reference type needs a getter here; each request gets its own in `arrive`.
   app.decorateRequest('context', null as unknown as Context)
-  app.decorateRequest('idempotency', {
-    getter (this: FastifyRequest) {
-      return (this.context as RequestUnit | null)?.idempotency
-    },
-  })
+  for (const name of ['agent', 'bot', 'verification', 'idempotency'] as const) {
+    app.decorateRequest(name, {
+      getter (this: FastifyRequest) {
+        return (this.context as RequestUnit | null)?.[name]
+      },
+    })
+  }
   app.decorateRequest(
     'transaction',
     async function transact<Result> (this: FastifyRequest, work: (tx: Transaction) => Promise<Result>) {

@@ -13,7 +13,8 @@ import {
   type TraceContext,
   WorkSignal,
 } from '../../kernel/index.ts'
-import type { LimitSubject } from '../../protect/limit/index.ts'
+import { clientKey, type LimitSubject } from '../../protect/limit/index.ts'
+import type { BotTreatment } from '../../protect/verify/index.ts'
 import type { Span } from '../../telemetry/index.ts'
 import { lower, readCriticality } from './criticality-header.ts'
 import type { Edge } from './edge.ts'
@@ -47,6 +48,10 @@ export class RequestContext implements Context, LimitSubject {
   readonly startedMs: number
   /** Present when this request is being traced. */
   span: Span | undefined
+  /** The verified name of the agent that signed the request. */
+  agent: string | undefined
+  /** What its client gets for what it looks like. */
+  treatment: BotTreatment | undefined
   protected readonly source: ContextSource
   #trace: TraceContext | undefined
   #tenant: string | undefined | null = null
@@ -62,21 +67,24 @@ export class RequestContext implements Context, LimitSubject {
     this.routePlan = routePlan
     this.startedMs = source.clock.now()
     this.span = undefined
+    this.agent = undefined
+    this.treatment = undefined
   }
 
   get id (): string {
     return this.request.id
   }
 
-  /** A trusted caller's word, else the route's; never above what the caller's plan allows. */
+  /** A trusted caller's word, else the route's; never above what its plan or treatment allows. */
   get criticality (): Criticality {
     if (this.#criticality === undefined) {
       const { headers, socket } = this.request.raw
       const said = readCriticality(headers)
       const asked = said !== undefined && this.source.edge.trusts(socket) ? said : this.routePlan.criticality
-      this.#criticality = this.source.ceilings.size === 0 ?
+      const allowed = this.source.ceilings.size === 0 ?
         asked :
         lower(asked, this.source.ceilings.get(this.plan ?? ''))
+      this.#criticality = lower(allowed, this.treatment?.lane)
     }
     return this.#criticality
   }
@@ -93,15 +101,20 @@ export class RequestContext implements Context, LimitSubject {
     return this.#tenant
   }
 
-  /** What the caller has subscribed to, e.g. `pro`. */
+  /** What the caller has subscribed to, e.g. `pro`; a treatment's plan goes before it. */
   get plan (): string | undefined {
-    if (this.#plan === null) this.#plan = this.source.planOf?.(this.request)
+    if (this.#plan === null) this.#plan = this.treatment?.limits ?? this.source.planOf?.(this.request)
     return this.#plan
   }
 
   /** The client's, as the trusted proxies tell it. */
   get address (): string {
     return this.request.ip
+  }
+
+  /** The same for all addresses of one client: an IPv6 address stands for its /64. */
+  get client (): string {
+    return clientKey(this.address)
   }
 
   get apiKey (): string | undefined {

@@ -5,8 +5,10 @@ import { enterContext, Problem, runWithContext } from '../../kernel/index.ts'
 import type { Admission, Refusal, UnitOutcome } from '../../protect/admission/index.ts'
 import type { IdempotentUnit } from '../../protect/idempotency/index.ts'
 import { limitProblem, type Ruling } from '../../protect/limit/index.ts'
+import type { RefusalAnswer } from '../../protect/verify/index.ts'
 import type { Logger, Tracer } from '../../telemetry/index.ts'
 import { answerEarly, answerRefusal } from './answer-early.ts'
+import type { CallerChecks } from './caller-checks.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
 import { requestProblems } from './problem-kinds.ts'
 import { clientClosedRequest, type Recorder } from './recorder.ts'
@@ -23,13 +25,14 @@ export interface RequestPathParts {
   readonly logger: Logger | undefined
   /** Without one, everything is run at once. */
   readonly admission: Admission | undefined
+  readonly callers: CallerChecks | undefined
   /** For requests that match no route. */
   readonly unmatched: RoutePlan
 }
 
 /**
  * The way of each request before its handler, and what is to be done when it is over: arrive, identify, limit,
- * admit; record. The stages are plain calls in one hook, because every hook more costs every request; a route pays
+ * admit, verify; record. The stages are plain calls in one hook, because every hook more costs every request; a route pays
  * only for those that it uses.
  */
 export class RequestPath implements UnitOwner {
@@ -38,6 +41,7 @@ export class RequestPath implements UnitOwner {
   readonly #tracer: Tracer
   readonly #logger: Logger | undefined
   readonly #admission: Admission | undefined
+  readonly #callers: CallerChecks | undefined
   readonly #unmatched: RoutePlan
   readonly #wheel: DeadlineWheel
 
@@ -47,6 +51,7 @@ export class RequestPath implements UnitOwner {
     this.#tracer = parts.tracer
     this.#logger = parts.logger
     this.#admission = parts.admission
+    this.#callers = parts.callers
     this.#unmatched = parts.unmatched
     this.#wheel = new DeadlineWheel(parts.source.clock)
   }
@@ -62,7 +67,7 @@ export class RequestPath implements UnitOwner {
     this.#recorder.begin()
     // 'close' comes exactly once, after a finished response and after a broken connection alike.
     reply.raw.on('close', () => this.#end(unit))
-    this.#limit(unit, proceed)
+    this.#identify(unit, proceed)
   }
 
   #trace (unit: RequestUnit): void {
@@ -73,12 +78,22 @@ export class RequestPath implements UnitOwner {
     }
   }
 
+  #identify (unit: RequestUnit, proceed: () => void): void {
+    const identified = this.#callers?.identify(unit)
+    if (identified === undefined) return this.#limit(unit, proceed)
+    unit.deferred = true
+    void identified.then(() => this.#limit(unit, proceed))
+  }
+
   #limit (unit: RequestUnit, proceed: () => void): void {
+    const refused = this.#callers?.refusal(unit)
+    if (refused !== undefined) return this.#turnAway(unit, refused)
     const ruling = unit.routePlan.limit?.take(unit)
     if (ruling === undefined) return this.#admit(unit, proceed)
+    if (!(ruling instanceof Promise)) return this.#ruled(unit, ruling, proceed)
     // A store that is not in this process; it never rejects.
-    if (ruling instanceof Promise) void ruling.then((settled) => this.#ruled(unit, settled, proceed))
-    else this.#ruled(unit, ruling, proceed)
+    unit.deferred = true
+    void ruling.then((settled) => this.#ruled(unit, settled, proceed))
   }
 
   #ruled (unit: RequestUnit, ruling: Ruling, proceed: () => void): void {
@@ -92,15 +107,16 @@ export class RequestPath implements UnitOwner {
   }
 
   #admit (unit: RequestUnit, proceed: () => void): void {
+    if (unit.ended) return
     const verdict = this.#admission?.arrive(unit) ?? 'run'
     if (verdict === 'queued') unit.proceed = proceed
     else if (verdict !== 'run') this.refuse(unit, verdict)
-    else if (unit.ruling === undefined && unit.request.raw instanceof IncomingMessage) {
+    else if (unit.deferred || !(unit.request.raw instanceof IncomingMessage)) this.start(unit, proceed)
+    else {
       // Still in the callback in which node read the request, and whose async scope node ends.
-      this.#begin(unit)
       enterContext(unit)
-      proceed()
-    } else this.start(unit, proceed)
+      this.#begin(unit, proceed)
+    }
   }
 
   /**
@@ -108,8 +124,7 @@ export class RequestPath implements UnitOwner {
    * whose context must not become this unit's.
    */
   start (unit: RequestUnit, proceed: () => void): void {
-    this.#begin(unit)
-    runWithContext(unit, proceed)
+    runWithContext(unit, () => this.#begin(unit, proceed))
   }
 
   refuse (unit: RequestUnit, refusal: Refusal): void {
@@ -127,8 +142,24 @@ export class RequestPath implements UnitOwner {
     reply.hijack()
   }
 
-  #begin (unit: RequestUnit): void {
+  #begin (unit: RequestUnit, proceed: () => void): void {
     if (unit.deadlineAtMs !== Number.POSITIVE_INFINITY) this.#wheel.add(unit)
+    const { verify } = unit.routePlan
+    if (verify === undefined) return proceed()
+    const refused = this.#callers?.verify(unit, verify === 'required')
+    if (!(refused instanceof Promise)) return this.#verified(unit, refused, proceed)
+    void refused.then((settled) => this.#verified(unit, settled, proceed))
+  }
+
+  #verified (unit: RequestUnit, refused: RefusalAnswer | undefined, proceed: () => void): void {
+    if (unit.ended || unit.expired) return
+    if (refused === undefined) proceed()
+    else this.#turnAway(unit, refused)
+  }
+
+  #turnAway (unit: RequestUnit, { problem, headers }: RefusalAnswer): void {
+    unit.reply.headers(headers)
+    answerEarly(unit, problem)
   }
 
   #end (unit: RequestUnit): void {
@@ -138,6 +169,7 @@ export class RequestPath implements UnitOwner {
     const gone = status === clientClosedRequest
     const outcome: UnitOutcome = gone ? 'gone' : unit.expired || status >= 500 ? 'failed' : 'answered'
     if (gone) unit.leave()
+    this.#callers?.answered(unit, status)
     // What the caller got for nothing, or did not get through a fault of ours, does not count.
     if (unit.replayed || status === 304 || status >= 500) unit.ruling?.refund()
     // Who stopped waiting did not stop the work: its room is taken until it ends.

@@ -3,6 +3,7 @@ import type { Transaction } from '../../data/index.ts'
 import type { AdmissionClass, AdmissionUnit, Refusal, UnitStage } from '../../protect/admission/index.ts'
 import type { IdempotentUnit } from '../../protect/idempotency/index.ts'
 import type { Ruling } from '../../protect/limit/index.ts'
+import type { BotVerdict, VerifiedSignature } from '../../protect/verify/index.ts'
 import { noSlot, type WheelEntry } from './deadline-wheel.ts'
 import { type ContextSource, RequestContext } from './request-context.ts'
 import type { RoutePlan } from './route-plan.ts'
@@ -20,6 +21,12 @@ export interface UnitOwner {
  */
 export class RequestUnit extends RequestContext implements AdmissionUnit, WheelEntry {
   readonly reply: FastifyReply
+  /** Who its client is taken for, where bots are scored. */
+  bot: BotVerdict | undefined
+  /** The signature, once it has been verified. */
+  verification: VerifiedSignature | undefined
+  /** Its way went on in a later callback than the one in which it arrived. */
+  deferred = false
   /** What the limits said, once they were asked. */
   ruling: Ruling | undefined
   /** There when the request is the one that runs under its idempotency key. */
@@ -51,6 +58,8 @@ export class RequestUnit extends RequestContext implements AdmissionUnit, WheelE
     super(source, request, routePlan)
     this.#owner = owner
     this.reply = reply
+    this.bot = undefined
+    this.verification = undefined
     this.ruling = undefined
     this.idempotency = undefined
     this.proceed = undefined

@@ -1,10 +1,12 @@
-import type { RouteOptions } from 'fastify'
+import type { preParsingAsyncHookHandler, RouteOptions } from 'fastify'
 import type { Transaction } from '../../data/index.ts'
 import { parseCriticality, parseDuration, SettingError } from '../../kernel/index.ts'
 import type { Admission } from '../../protect/admission/index.ts'
 import type { Idempotency } from '../../protect/idempotency/index.ts'
 import type { RouteLimit } from '../../protect/limit/index.ts'
 import type { HistogramFamily } from '../../telemetry/index.ts'
+import type { CallerChecks } from './caller-checks.ts'
+import { listOf } from './hook-list.ts'
 import { makeIdempotent } from './idempotent-route.ts'
 import type { LazyLimiter } from './lazy-limiter.ts'
 import type { RouteSettings } from './options.ts'
@@ -16,6 +18,7 @@ export interface PlanParts {
   readonly durations: HistogramFamily
   readonly admission: Admission | undefined
   readonly limiter: LazyLimiter
+  readonly callers: CallerChecks | undefined
   readonly idempotency: Idempotency<Transaction> | undefined
   /** For routes that name none, in milliseconds; infinite for none. */
   readonly defaultDeadlineMs: number
@@ -50,12 +53,22 @@ export class RouteCompiler {
     if (method === 'GET') this.#lastGet = { url, config, plan }
     route.config = { ...config, [planOf]: plan }
     route.handler = rememberingWork(route.handler)
+    if (plan.verify !== undefined) this.#checkBodies(route)
     if (config?.idempotency !== undefined && method !== 'HEAD') this.#keepAnswers(route, config.idempotency)
   }
 
   /** Whether any route takes idempotency keys. */
   get usesKeys (): boolean {
     return this.#usesKeys
+  }
+
+  #checkBodies (route: RouteOptions): void {
+    const { callers } = this.#parts
+    if (callers === undefined) return
+    const check: preParsingAsyncHookHandler = async (request, _reply, payload) =>
+      callers.checkBody(request.context as RequestUnit, payload) as typeof payload
+    // First, before what decompresses: a digest is of the bytes that were sent.
+    route.preParsing = [check, ...listOf(route.preParsing)]
   }
 
   #keepAnswers (route: RouteOptions, given: NonNullable<RouteSettings['idempotency']>): void {
@@ -95,6 +108,7 @@ function planRoute (name: string, url: string, settings: RouteSettings, parts: P
     criticality,
     ...deadlineOf(name, settings, parts.defaultDeadlineMs),
     limit: limitOf(name, settings, parts),
+    verify: verifyOf(name, settings, parts),
     admissionClass: parts.admission?.route({ name, criticality, stream, exempt }),
   })
 }
@@ -111,6 +125,16 @@ function deadlineOf (
   const deadlineMs = parseDuration(deadline, `${name} config.deadline`)
   if (deadlineMs === 0) throw new SettingError(`${name} config.deadline`, 'above 0, or "none"', deadline)
   return { deadlineMs, ownDeadline: true }
+}
+
+function verifyOf (name: string, { verify }: RouteSettings, { callers }: PlanParts): RouteSettings['verify'] {
+  if (verify === undefined) return undefined
+  const setting = `${name} config.verify`
+  if (verify !== 'required' && verify !== 'optional')
+    throw new SettingError(setting, "'required' or 'optional'", verify)
+  if (callers?.checksSignatures !== true)
+    throw new SettingError(setting, 'used with the option `signatures`, which says whose keys count', verify)
+  return verify
 }
 
 function limitOf (

@@ -18,6 +18,8 @@ export interface RoutePlanParts {
   readonly admissionClass: AdmissionClass | undefined
   /** `undefined` where nothing is limited. */
   readonly limit: RouteLimit | undefined
+  /** Whether signatures are checked, and whether there must be one. */
+  readonly verify: 'required' | 'optional' | undefined
 }
 
 /** What a route needs at run time, worked out once at registration. */
@@ -28,6 +30,7 @@ export class RoutePlan {
   readonly route: string
   readonly admissionClass: AdmissionClass | undefined
   readonly limit: RouteLimit | undefined
+  readonly verify: 'required' | 'optional' | undefined
   readonly #durations: HistogramFamily
   readonly #slots = new Map<string, HistogramSlot>()
   #lastMethod = ''
@@ -42,6 +45,7 @@ export class RoutePlan {
     this.ownDeadline = parts.ownDeadline
     this.admissionClass = parts.admissionClass
     this.limit = parts.limit
+    this.verify = parts.verify
   }
 
   /** The route's own histogram for a method and status; resolved on first sight, then remembered. */

@@ -43,7 +43,10 @@ export interface ServiceDefinition {
   /** A module whose exported functions `app.compute` runs on threads. */
   readonly compute?: URL
   /** Who calls, and what they may. */
-  readonly callers?: Pick<PipelineOptions, 'tenantOf' | 'planOf' | 'apiKeyOf' | 'plans'>
+  readonly callers?: Pick<
+    PipelineOptions,
+    'tenantOf' | 'planOf' | 'apiKeyOf' | 'plans' | 'signatures' | 'agents' | 'bots'
+  >
   /** Limits of routes that name none, and how all are told; where they are counted is the setting `rateLimits.store`. */
   readonly limits?: Omit<LimitsOptions, 'store'>
   /** Declares the routes. */
