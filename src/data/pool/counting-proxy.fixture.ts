@@ -11,6 +11,8 @@ export interface CountingProxy extends AsyncDisposable {
   readonly cancelRequests: number
   /** Holds cancel requests back until the given promise resolves. */
   holdCancels(until: Promise<void>): void
+  /** The next cancel request ends here: it never reaches the server. */
+  dropNextCancel(): void
   /** From now on nothing goes either way, and nothing ends: a network that swallows. */
   freeze(): void
 }
@@ -26,6 +28,7 @@ export async function countingProxy (databaseUrl: string): Promise<CountingProxy
   let cancelRequests = 0
   let held: Promise<void> | undefined
   let frozen = false
+  let dropping = false
 
   function toServer (): Socket {
     return directory === null ?
@@ -49,6 +52,11 @@ export async function countingProxy (databaseUrl: string): Promise<CountingProxy
         started = true
         if (rest.readInt32BE(4) === cancelRequestCode) {
           cancelRequests++
+          if (dropping) {
+            dropping = false
+            client.end()
+            return
+          }
           await held
         } else rest = rest.subarray(rest.readInt32BE(0))
       }
@@ -76,6 +84,9 @@ export async function countingProxy (databaseUrl: string): Promise<CountingProxy
     },
     holdCancels (until) {
       held = until
+    },
+    dropNextCancel () {
+      dropping = true
     },
     freeze () {
       frozen = true

@@ -310,6 +310,17 @@ test('no more cancel requests are under way than may be, and none for a statemen
   assert.equal(t.metric('work_after_caller_left_total', { work: 'statement', reason: 'caller_gone' }), 5)
 })
 
+test('a cancel request that did nothing is repeated', async () => {
+  await using proxy = await countingProxy(database.url)
+  await using t = testPool({ connectionString: proxy.url, max: 1 }, { statementTimeouts: 'off' })
+  const pid = await backendOf(t.pool)
+  proxy.dropNextCancel()
+  const late = workWith(Deadline.in(60)).run(() => t.pool.query('SELECT pg_sleep(3600) -- twice'))
+  await assert.rejects(late, { code: 'DEADLINE_EXCEEDED' })
+  assert.equal(await backendOf(t.pool), pid)
+  assert.ok(proxy.cancelRequests >= 2)
+})
+
 test('cancel requests beyond what may be under way are sent in their turn', async () => {
   await using t = testPool({ connectionString: database.url, max: 5 }, { cancelLimit: 1 })
   const work = workWith()
@@ -345,17 +356,21 @@ test('a connection to which a cancel request may still come is cut, though its s
 
 test('a database that does not confirm a cancel loses the connection, not the pool', async () => {
   await using proxy = await countingProxy(database.url)
-  await using t = testPool({ connectionString: proxy.url, max: 1, connectionTimeoutMillis: 100 }, {
-    confirmMs: 100,
-  })
-  await t.pool.query('SELECT 1')
+  const config = { connectionString: proxy.url, max: 1, connectionTimeoutMillis: 100 }
+  await using t = testPool(config, { confirmMs: 100, statementTimeouts: 'off' })
+  const client = await t.pool.connect()
+  await client.query('SELECT 1')
+  const cut = new Promise((resolve) => client.once('end', () => resolve(undefined)))
   const frozen = workWith(Deadline.in(50)).run(() => {
-    const result = t.pool.query('SELECT pg_sleep(3600)')
+    const result = client.query('SELECT pg_sleep(3600)')
     proxy.freeze()
     return result
   })
   await assert.rejects(frozen, { code: 'DEADLINE_EXCEEDED' })
-  await waitUntil('the connection is cut', () => t.pool.totalCount === 0)
+  await cut
+  await assert.rejects(client.query('SELECT 1'), { code: 'DATABASE_LOST' })
+  client.release()
+  assert.equal(t.pool.totalCount, 0)
   await assert.rejects(t.pool.query('SELECT 1'), { code: 'DATABASE_LOST' })
 })
 
