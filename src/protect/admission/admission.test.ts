@@ -70,7 +70,8 @@ function setUp (route: Partial<AdmissionRoute> = {}) {
   const clock = manualClock()
   const registry = new MetricsRegistry({ clock, random: seededRandom(1) })
   let atEnd: (() => void)[] = []
-  const turn = { atEnd: (run: () => void) => void atEnd.push(run), idleMs: () => 0 }
+  let idleMs = 0
+  const turn = { atEnd: (run: () => void) => void atEnd.push(run), idleMs: () => idleMs }
   const admission = new Admission({ registry, clock, random: seededRandom(2), turn })
   const admissionClass = admission.route({ name: 'GET /', ...route })
   return {
@@ -90,6 +91,11 @@ function setUp (route: Partial<AdmissionRoute> = {}) {
       const steps = atEnd
       atEnd = []
       for (const step of steps) step()
+    },
+    /** Time passes, and the loop has nothing to do. */
+    idle (ms: number): void {
+      idleMs += ms
+      clock.advance(ms)
     },
     turnsLeft: (): boolean => atEnd.length > 0,
   }
@@ -187,12 +193,15 @@ test('what cannot be done before its deadline is refused at once, by what the ro
 })
 
 test('a route of which nothing was answered for a second is tried, whatever its deadlines', () => {
-  const { arrive, admission, clock, endTurn } = setUp()
+  const { arrive, admission, clock, endTurn, idle } = setUp()
   const first = arrive()
   clock.advance(100)
   admission.finished(first, 'answered')
   endTurn()
-  clock.advance(1_001)
+  idle(999)
+  assert.equal(arrive({ deadlineMs: 50 }).refusal?.reason, 'deadline')
+  endTurn()
+  idle(1)
   assert.equal(arrive({ deadlineMs: 50 }).ran, 1)
 })
 
@@ -294,4 +303,29 @@ test('the refused of a crowd are told different times, longer ones the more ther
   assert.ok(told.size > 4, [...told].join())
   assert.ok([...told].every((seconds) => seconds >= 1 && seconds <= maxRetryAfterSeconds))
   assert.ok(Math.max(...told) > 5)
+})
+
+test('while critical requests are about, background leaves room for them', () => {
+  const { admission, arrive, endTurn } = setUp({ firstGuess: { inFlight: 10, cpuMs: 0.01 } })
+  const first = Array.from({ length: 6 }, () => arrive({ costMs: 0, criticality: 'background' }))
+  admission.finished(arrive({ costMs: 0, criticality: 'critical' }), 'gone')
+  const more = Array.from({ length: 20 }, () => arrive({ costMs: 0, criticality: 'background' }))
+  endTurn()
+  assert.equal([...first, ...more].filter(({ ran }) => ran > 0).length, 8)
+  const critical = Array.from({ length: 4 }, () => arrive({ costMs: 0, criticality: 'critical' }))
+  endTurn()
+  assert.equal(critical.filter(({ ran }) => ran > 0).length, 2)
+})
+
+test('what came while the loop was busy has waited in its socket: that time is gone from its deadline', () => {
+  const { arrive, endTurn, idle, clock } = setUp()
+  arrive({ costMs: 0 })
+  endTurn()
+  idle(1_000)
+  clock.advance(400)
+  assert.equal(arrive({ costMs: 0, deadlineMs: 300 }).ran, 1)
+  endTurn()
+  clock.advance(400)
+  // On average it came in the middle of the 400 ms.
+  assert.equal(arrive({ costMs: 0, deadlineMs: 150 }).refusal?.reason, 'deadline')
 })

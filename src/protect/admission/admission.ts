@@ -88,7 +88,7 @@ export class Admission {
     this.#dispatcher.begin(startedMs)
     const calm = startedMs - this.#pressedMs > calmAfterMs && !this.#draining &&
       admissionClass.room.inFlight * 2 < admissionClass.room.limiter.limit &&
-      startedMs + admissionClass.latencyMs <= unit.deadlineAtMs
+      startedMs + this.#dispatcher.lagMs / 2 + admissionClass.latencyMs <= unit.deadlineAtMs
     if (calm && this.#dispatcher.mayRunNow(startedMs)) return this.#runNow(unit)
     return this.#decide(unit)
   }
@@ -167,7 +167,8 @@ export class Admission {
     if (admissionClass.waits) admissionClass.room.lanes.saw(lane, nowMs)
     this.#lanes.saw(lane, nowMs)
     if (this.#draining) return this.#refuse(waiting, 'draining', nowMs)
-    if (this.#isHopeless(unit, nowMs - lagMs / 2)) return this.#refuse(waiting, 'deadline', nowMs)
+    // Of the time that it may take, some has passed before it was read.
+    if (this.#isHopeless(unit, nowMs + lagMs / 2)) return this.#refuse(waiting, 'deadline', nowMs)
     if (!admissionClass.hasRoom(lane, nowMs)) return this.#awaitRoom(waiting, nowMs)
     if (this.#dispatcher.mayRunNow(nowMs)) {
       if (tenant !== undefined) this.#use.gave(tenant, admissionClass.costMs, nowMs)
