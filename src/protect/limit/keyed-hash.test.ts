@@ -36,6 +36,12 @@ test('texts that differ only in padding, length or high bytes do not collide', (
   assert.equal(new Set(texts.map((text) => hashOf(text))).size, texts.length)
 })
 
+test('low and high bytes cannot stand in for each other', () => {
+  const high = '\u0161aaabbbb' // the words of low and high bytes: aaaa, 1, bbbb
+  const low = 'aaaa\u6201\u6200\u6200\u6200' // aaaa, 1, bbbb
+  assert.notEqual(hashOf(high), hashOf(low))
+})
+
 test('each bit of the result is set for half of similar texts, and changes with half of the flipped bits', () => {
   const hash = new KeyedHash([0x12345678, 0x0badcafe])
   const set = new Float64Array(64)

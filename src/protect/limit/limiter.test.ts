@@ -317,13 +317,17 @@ test('decisions, and those made without the store, are counted by rule', async (
 })
 
 test('a store that rejects a refund against its promise does not end the process', async () => {
+  let given = 0
   const store: LimitStore = {
     name: 'rude',
     take (claims) {
       for (const claim of claims) claim.taken = true
       return undefined
     },
-    give: () => Promise.reject(new Error('gone')),
+    give () {
+      given++
+      return Promise.reject(new Error('gone'))
+    },
     release: () => Promise.reject(new Error('gone')),
     close: async () => {},
     [Symbol.asyncDispose]: async () => {},
@@ -332,7 +336,9 @@ test('a store that rejects a refund against its promise does not end the process
   const ruling = ruled(limiter.compile('GET /a', [{ perHour: 1 }, { concurrent: 1 }]).take(subject()))
   ruling.release()
   ruling.refund()
+  ruling.refund()
   await new Promise(setImmediate)
+  assert.equal(given, 1)
 })
 
 test('the limiter closes the store that it opened, and leaves one that it was given', async () => {

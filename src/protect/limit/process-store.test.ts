@@ -80,12 +80,16 @@ test('places in flight that were taken in a shared cell are freed there', () => 
 })
 
 test('two claims of one request never get the same entry', () => {
-  const store = new ProcessStore({ clock: manualClock(), keys: 64 })
+  const clock = manualClock()
+  const store = new ProcessStore({ clock, keys: 64 })
+  for (let key = 0; key < 1_000; key++)
+    store.take([new Claim({ ...perMinute, ordinal: 99 }, `old-${key}`, 1)])
+  clock.advance(60_000) // each entry has been used, and is free
   const limits = Array.from({ length: 16 }, (_, ordinal): Limit => ({ ...perMinute, ordinal, burst: 2 }))
-  for (let key = 0; key < 4; key++) {
-    const claims = limits.map((limit) => new Claim(limit, `key-${key}`, 1))
+  for (const remaining of [1, 0]) {
+    const claims = limits.map((limit) => new Claim(limit, 'a', 1))
     assert.equal(store.take(claims), undefined)
-    assert.deepEqual(claims.map(({ remaining }) => remaining), claims.map(() => 1))
+    assert.deepEqual(claims.map((claim) => claim.remaining), claims.map(() => remaining))
   }
 })
 

@@ -1,7 +1,13 @@
 import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { slidingEstimate, slidingResetMs, slidingWaitMs, windowIndex } from './sliding-window.ts'
+import {
+  slidingEstimate,
+  slidingRemaining,
+  slidingResetMs,
+  slidingWaitMs,
+  windowIndex,
+} from './sliding-window.ts'
 
 interface State {
   index: number
@@ -50,6 +56,13 @@ test('within a window never more than the limit; over any stretch as long, at mo
     }),
     { numRuns: 500 }
   )
+})
+
+test('the previous window weighs by the share of it that the sliding one still covers', () => {
+  const window = { windowMs: 1_000, requests: 100 }
+  const estimateAt = (nowMs: number): number => Math.round(slidingEstimate(window, 7, 10, 40, nowMs))
+  assert.deepEqual([7_000, 7_250, 7_500, 7_999].map(estimateAt), [50, 40, 30, 10])
+  assert.equal(slidingRemaining(window, 30.5), 69)
 })
 
 test("evenly spread requests are admitted at the limit's rate, within a part in ten", () => {

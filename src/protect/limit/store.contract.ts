@@ -139,6 +139,7 @@ export function testLimitStore (name: string, open: () => Promise<StoreSubject>)
     const claims = (): Claim[] => [long, short].map((limit) => new Claim(limit, 'a', 1))
     await subject.store.take(claims())
     assert.equal((await subject.store.take(claims()))?.limit, long)
+    assert.equal((await subject.store.take(claims().toReversed()))?.limit, long)
     await subject.store.take([new Claim(short, 'b', 1)])
     assert.equal(
       (await subject.store.take([new Claim(long, 'b', 1), new Claim(short, 'b', 1)]))?.limit,
