@@ -11,6 +11,8 @@ export interface CancellerOptions {
   readonly limit: number
   /** How long a session may take to confirm before its connection is cut, in milliseconds. */
   readonly confirmMs: number
+  /** How a request is sent. @default over the network */
+  readonly send?: typeof sendCancelRequest
 }
 
 /** The first wait for the statement's end before a request is repeated, in milliseconds; each next doubles. */
@@ -54,12 +56,12 @@ export class Canceller {
 
   /** Sends one request when there is room; not at all when the statement ends before that. */
   async #request (target: CancelTarget, statement: Statement): Promise<CancelOutcome> {
-    const { clock, confirmMs, metrics, limit } = this.#options
+    const { clock, confirmMs, metrics, limit, send = sendCancelRequest } = this.#options
     while (this.#underWay >= limit && !statement.ended) await this.#room(statement)
     let outcome: CancelOutcome = 'not_sent'
     if (!statement.ended) {
       this.#underWay++
-      outcome = await sendCancelRequest(target, { clock, limitMs: confirmMs })
+      outcome = await send(target, { clock, limitMs: confirmMs })
       this.#underWay--
       metrics.cancelRequests[outcome].add()
     }
