@@ -213,7 +213,9 @@ function checksOf (
     atLeast('generator: requests per second that one core can drive', perCore, 'requests/s', leastPerCore),
     ...accuracy.flatMap(({ server, truth, reported }) => {
       const own = reported.find(({ tool }) => tool === plimsollName)
-      return (['p90Ms', 'p99Ms'] as const).map((field) =>
+      // With a fixed delay all quantiles are one; the upper ones would judge the machine's mood.
+      const fields = server === 'fixed' ? ['p50Ms'] as const : ['p90Ms', 'p99Ms'] as const
+      return fields.map((field) =>
         atMost(
           `generator: ${field.slice(0, 3)} of the server with a ${
             server === 'fixed' ? 'fixed delay' : 'stall'

@@ -32,7 +32,7 @@ export interface LoadPlan {
   readonly pin?: readonly number[]
   /**
    * `precise` busy-waits the last millisecond before an arrival, so that it leaves in time to some
-   * microseconds, at the price of up to one core a thread. `thrifty` waits by timer alone: up to about 2 ms
+   * microseconds, at the price of up to one core a thread. `thrifty` waits by timer alone: about 1 ms
    * late, and the lateness counts into the latency.
    * @default 'precise'
    */
