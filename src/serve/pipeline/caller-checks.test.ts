@@ -83,7 +83,6 @@ test("a bot's class caps its lane, gives it limits of its own, and refuses it on
   const plans = { crawlers: { limits: { perHour: 1, by: 'client', name: 'crawl' } } } as const
   const policy = {
     'declared-bot': { lane: 'background', limits: 'crawlers' },
-    'likely-human': { refuse: true },
   } as const
   const app = await setup({ bots: { policy }, plans })
   app.get('/', { config: { criticality: 'critical', limit: 'plan' } }, async (request) => ({
@@ -101,13 +100,9 @@ test("a bot's class caps its lane, gives it limits of its own, and refuses it on
     class: 'unknown',
     criticality: 'critical',
   })
-  const browser = {
-    'user-agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
-    'accept': 'text/html',
-    'accept-language': 'en',
-    'accept-encoding': 'gzip, br',
-  }
-  const refused = await app.inject({ url: '/', headers: browser })
+  const strict = await setup({ bots: { policy: { 'declared-bot': { refuse: true } } } })
+  strict.get('/', async () => ({}))
+  const refused = await strict.inject({ url: '/', headers: crawler })
   assert.deepEqual([refused.statusCode, refused.json().code], [403, 'BOT_REFUSED'])
 })
 
