@@ -2,6 +2,7 @@ import { problemMediaType, problemType } from '../../kernel/index.ts'
 import type { CompiledRule } from './compiled-rule.ts'
 import { limitHeader, policyHeader, retryAfterHeader, windowSeconds } from './header-writer.ts'
 import { capacityOf } from './limit.ts'
+import { limitProblems } from './problems.ts'
 import type { RuleSet } from './ruling.ts'
 
 /** One rule for readers and tools of an API description. */
@@ -38,17 +39,26 @@ export function describeLimits (
     )
   )
   const described = [...own.map((rule) => describeRule(rule)), ...planned]
-  const codes = [...own, ...[...setsByPlan?.values() ?? []].flatMap((set) => set.rules.filter(isEnforced))]
-    .map(({ problem }) => problem.code)
+  const all = [...own, ...[...setsByPlan?.values() ?? []].flatMap((set) => set.rules.filter(isEnforced))]
+  const codes = all.map(({ problem }) => problem.code)
   return {
     text: described.map(sentence).join(' '),
     extension: { 'x-rate-limits': described },
-    responses: described.length === 0 ? {} : { 429: refusedResponse([...new Set(codes)]) },
+    responses: described.length === 0 ? {} : {
+      429: refusedResponse(429, [...new Set(codes)]),
+      ...(all.some(refusesUndecided) ?
+        { 503: refusedResponse(503, [limitProblems.LIMIT_UNDECIDED.code]) } :
+        {}),
+    },
   }
 }
 
 function isEnforced ({ limit }: CompiledRule): boolean {
   return !limit.shadow
+}
+
+function refusesUndecided ({ limit }: CompiledRule): boolean {
+  return limit.whenStoreFails === 'closed'
 }
 
 function describeRule ({ name, limit, by }: CompiledRule, plan?: string): DescribedRule {
@@ -69,9 +79,11 @@ function sentence ({ name, kind, limit, windowSeconds, by, plan }: DescribedRule
   return `Limit ${name}: ${what} ${whom}${plan === undefined ? '' : ` on plan ${plan}`}.`
 }
 
-function refusedResponse (codes: readonly string[]): unknown {
+function refusedResponse (status: 429 | 503, codes: readonly string[]): unknown {
   return {
-    description: 'A limit is exceeded; `rule` names it. Try again after `Retry-After`.',
+    description: status === 429 ?
+      'A limit is exceeded; `rule` names it. Try again after `Retry-After`.' :
+      'A limit cannot be checked; `rule` names it. Try again after `Retry-After`.',
     headers: {
       [retryAfterHeader]: { description: 'Seconds to wait.', schema: { type: 'integer', minimum: 1 } },
       [policyHeader]: { description: 'The limits that apply.', schema: { type: 'string' } },
@@ -85,7 +97,7 @@ function refusedResponse (codes: readonly string[]): unknown {
           properties: {
             type: { type: 'string', enum: codes.map(problemType) },
             title: { type: 'string' },
-            status: { type: 'integer', const: 429 },
+            status: { type: 'integer', const: status },
             code: { type: 'string', enum: codes },
             detail: { type: 'string' },
             rule: { type: 'string' },

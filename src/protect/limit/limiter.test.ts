@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseList } from 'structured-headers'
@@ -380,5 +381,44 @@ test('what an API description says of a route', () => {
   assert.deepEqual(Object.keys(responses), ['429'])
   assert.ok(JSON.stringify(responses).includes('CONCURRENCY_LIMIT_EXCEEDED'))
   assert.deepEqual(limiter.compile('GET /b', []).describe().responses, {})
+  const closed = limiter.compile('GET /c', { perHour: 1, whenStoreFails: 'closed' }).describe()
+  assert.deepEqual(Object.keys(closed.responses), ['429', '503'])
   assert.equal(limiter.compile('GET /b', []).limited, false)
+})
+
+test('whatever a client sends, it is decided, its headers parse, and it makes no series', () => {
+  const { registry, limiter } = setup({ plans: { pro: { perHour: 3 } }, onLimited: () => {} })
+  const route = limiter.compile('GET /a', [
+    { perHour: 5, cost: (request) => request as number },
+    { sliding: { requests: 5, window: '1m' }, by: 'key' },
+    { concurrent: 5, by: 'agent' },
+    { quota: { requests: 5, per: 'day' }, by: (request) => String(request), shadow: true },
+    'plan',
+  ])
+  const series = (): number =>
+    registry.snapshot().families.reduce((sum, { values }) => sum + values.length, 0)
+  const before = series()
+  const text = fc.option(fc.oneof(fc.string({ unit: 'binary' }), fc.constant('__proto__')), {
+    nil: undefined,
+  })
+  const anyone = fc.record({
+    address: fc.oneof(fc.ipV6(), fc.string({ unit: 'binary' })),
+    apiKey: text,
+    tenant: text,
+    plan: fc.oneof(text, fc.constant('pro')),
+    agent: text,
+    request: fc.oneof(fc.integer(), fc.double(), text),
+  })
+  fc.assert(fc.property(anyone, (who) => {
+    const ruling = ruled(route.take(who))
+    const headers = headersOf(ruling)
+    assert.equal(
+      parseList(headers.ratelimit ?? '').length,
+      parseList(headers['ratelimit-policy'] ?? '').length
+    )
+    if (!ruling.admitted) assert.match(headers['retry-after'] ?? '', /^[1-9]\d*$/)
+    ruling.refund()
+    ruling.release()
+  }))
+  assert.equal(series(), before)
 })
