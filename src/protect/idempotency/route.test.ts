@@ -134,6 +134,15 @@ test('a crash blocks a key for the rest of its lease at most: who waits then run
   assert.deepEqual(service.outcomes(), { fresh: 1, taken_over: 1 })
 })
 
+test('a handler that never ends blocks its key for a lease beyond its deadline, in its own worker too', async () => {
+  const service = new Service()
+  const worker = service.worker({ wait: '1m' })
+  const hung = await running(worker.begin({ ...order, deadline: Deadline.in(1_000, service.clock) }))
+  const waiting = worker.begin(order)
+  await service.pass(11_500)
+  assert.ok((await running(waiting)).token > hung.token)
+})
+
 test('the old holder is fenced: its answer is not kept, and it answers what the new holder answered', async () => {
   const service = new Service()
   const old = await running(service.worker({}, { longest: 1 }).begin(order))

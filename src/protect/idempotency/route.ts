@@ -134,18 +134,25 @@ export class IdempotentRoute<Tx = unknown> {
     let waited = false
     for (;;) {
       const busy = inFlight.get(id)
-      // Another request under this key: only the store can say which of the two the key stands for.
-      if (busy !== undefined && !busy.fingerprint.equals(claim.fingerprint)) {
-        return await this.#askStore(asking, undefined)
-      }
-      if (busy === undefined) {
-        const entry = inFlight.enter(id, claim.fingerprint, clock.now() + leaseMs)
+      const nowMs = clock.now()
+      // A handler may never end, and then its lease does: from there on the store decides, as for other workers.
+      if (busy === undefined || busy.leaseEndsMs <= nowMs) {
+        const entry = inFlight.enter(id, claim.fingerprint, nowMs + leaseMs)
         return await this.#askStore(asking, entry, waited)
       }
+      // Another request under this key: only the store can say which of the two the key stands for.
+      if (!busy.fingerprint.equals(claim.fingerprint)) return await this.#askStore(asking, undefined)
       waited = true
-      const leftMs = patienceEndsMs - clock.now()
-      const answer = await orLate(busy.done, leftMs, 'late' as const, { clock, signal })
-      if (answer === 'late') return this.#conflict(busy.leaseEndsMs - clock.now())
+      const leaseLeftMs = busy.leaseEndsMs - nowMs
+      const leftMs = patienceEndsMs - nowMs
+      const answer = await orLate(busy.done, Math.min(leftMs, leaseLeftMs), 'late' as const, {
+        clock,
+        signal,
+      })
+      if (answer === 'late') {
+        if (leaseLeftMs < leftMs && signal?.aborted !== true) continue
+        return this.#conflict(busy.leaseEndsMs - clock.now())
+      }
       if (answer !== undefined) return this.#replay(answer, true)
     }
   }

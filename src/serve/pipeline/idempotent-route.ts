@@ -75,7 +75,11 @@ async function keep (request: FastifyRequest, reply: FastifyReply, payload: unkn
     headers: reply.getHeaders(),
     body: bodyOf(payload),
   })
-  return kept === undefined ? payload : kept.body
+  if (kept === undefined) return payload
+  // It may be that of another request, which took the lease over and did the work.
+  void reply.code(kept.status)
+  for (const [name, value] of kept.headers) void reply.header(name, value)
+  return kept.body
 }
 
 /**
