@@ -1,14 +1,47 @@
+import type { Criticality } from '../../kernel/index.ts'
 import type { Timed } from './concurrency-limit.ts'
 import type { Costed } from './cpu-cost.ts'
+import type { Waiting } from './lane-queue.ts'
 import type { AdmissionRoute } from './options.ts'
+import type { Refusal } from './refusal.ts'
 import type { Room } from './room.ts'
+import type { UnitStage } from './unit.ts'
+
+/**
+ * One request as admission sees it. Let the request's own object implement it: nothing is copied from it, and
+ * the two fields that `Admission` writes are all the state there is.
+ */
+export interface AdmissionUnit {
+  readonly admissionClass: AdmissionClass
+  /** From the route, a trusted caller or the tenant's plan. */
+  readonly criticality: Criticality
+  /** Asked only under pressure, so it may be worked out then. `undefined` for nobody's. */
+  readonly tenant: string | undefined
+  /** When its headers had been read, on the clock's `now()`, in milliseconds. */
+  readonly startedMs: number
+  /** After which nobody waits for it, on the clock's `now()`; infinite for never. */
+  readonly deadlineAtMs: number
+
+  /** Starts as 0; written by `Admission` alone. */
+  admissionStage: UnitStage
+  /** When it was started, on the clock's `now()`; written by `Admission` alone. */
+  admittedMs: number
+
+  /** Starts a unit that was queued. It must not throw. */
+  run(): void
+  /** Answers a unit that was queued and is refused after all. It must not throw. */
+  refuse(refusal: Refusal): void
+}
+
+/** A unit that waits, for room or for its turn. */
+export type WaitingUnit = Waiting<AdmissionUnit>
 
 /** A route as admission knows it: what it costs, and what stands behind it. Made at boot. */
 export class AdmissionClass implements Costed, Timed {
   readonly name: string
   readonly stream: boolean
   readonly exempt: boolean
-  readonly room: Room
+  readonly room: Room<AdmissionUnit>
   /** Units that are running. */
   inFlight = 0
   cpuMs: number
@@ -30,7 +63,10 @@ export class AdmissionClass implements Costed, Timed {
   ranAtOnce = 0
   ranQueued = 0
 
-  constructor ({ name, stream = false, exempt = false, firstGuess = {} }: AdmissionRoute, room: Room) {
+  constructor (
+    { name, stream = false, exempt = false, firstGuess = {} }: AdmissionRoute,
+    room: Room<AdmissionUnit>
+  ) {
     this.name = name
     this.stream = stream
     this.exempt = exempt

@@ -9,11 +9,11 @@ import {
   seededRandom,
 } from '../../kernel/index.ts'
 import { MetricsRegistry } from '../../telemetry/index.ts'
-import type { AdmissionClass } from './admission-class.ts'
+import type { AdmissionClass, AdmissionUnit } from './admission-class.ts'
 import { Admission } from './admission.ts'
 import type { AdmissionRoute } from './options.ts'
 import { maxRetryAfterSeconds, type Refusal } from './refusal.ts'
-import type { AdmissionUnit, UnitStage } from './unit.ts'
+import type { UnitStage } from './unit.ts'
 
 class Request implements AdmissionUnit {
   readonly admissionClass: AdmissionClass

@@ -1,24 +1,21 @@
 import { type Clock, systemClock, systemRandom } from '../../kernel/index.ts'
-import { AdmissionClass } from './admission-class.ts'
+import { AdmissionClass, type AdmissionUnit, type WaitingUnit } from './admission-class.ts'
 import { CpuCosts } from './cpu-cost.ts'
 import { Dispatcher } from './dispatcher.ts'
-import type { Waiting } from './lane-queue.ts'
 import { laneOf, LanesSeen } from './lanes.ts'
 import { AdmissionMetrics } from './metrics.ts'
 import type { AdmissionOptions, AdmissionRoute } from './options.ts'
+import { type Pressure, PressureGauge } from './pressure.ts'
 import type { Refusal, RefusalReason } from './refusal.ts'
 import { Refusals } from './refusals.ts'
 import { Rooms } from './rooms.ts'
 import type { Pace, ShortQueue } from './short-queue.ts'
 import { TenantUse } from './tenant-use.ts'
 import { systemTurn, type Turn } from './turn.ts'
-import type { AdmissionUnit, UnitOutcome } from './unit.ts'
+import type { UnitOutcome } from './unit.ts'
 
 /** Run it now; it waits, and its `run` or `refuse` will be called; or answer with this refusal. */
 export type Verdict = 'run' | 'queued' | Refusal
-
-/** 0 calm, 1 busy, 2 overloaded, 3 refusing. */
-export type Pressure = 0 | 1 | 2 | 3
 
 /**
  * Decides for one process which requests are run, which wait for a moment, and which are refused. It guards two
@@ -35,8 +32,7 @@ export class Admission {
   readonly #use = new TenantUse()
   readonly #lanes = new LanesSeen()
   readonly #classes: AdmissionClass[] = []
-  #pressedMs: number = Number.NEGATIVE_INFINITY
-  #overloadedMs: number = Number.NEGATIVE_INFINITY
+  readonly #pressure = new PressureGauge()
   #windowMs = 0
   #windowIdleMs = 0
   #arrivals = 0
@@ -68,7 +64,7 @@ export class Admission {
       rooms: this.#rooms.all,
       queued: this.#dispatcher.queue.length,
       loopDelayMs: this.#dispatcher.delayMs,
-      pressure: this.#pressureAt(this.#clock.now()),
+      pressure: this.#pressure.ofAll(this.#clock.now()),
     }))
     this.#refusals = new Refusals(metrics, random)
   }
@@ -86,7 +82,7 @@ export class Admission {
     const { admissionClass, startedMs } = unit
     this.#arrivals++
     this.#dispatcher.begin(startedMs)
-    const calm = startedMs - this.#pressedMs > calmAfterMs && !this.#draining &&
+    const calm = !this.#pressure.isOn(startedMs) && !this.#draining &&
       admissionClass.room.inFlight * 2 < admissionClass.room.limiter.limit &&
       startedMs + this.#dispatcher.lagMs / 2 + admissionClass.latencyMs <= unit.deadlineAtMs
     if (calm && this.#dispatcher.mayRunNow(startedMs)) return this.#runNow(unit)
@@ -121,20 +117,12 @@ export class Admission {
    * refusing. It rises at once and falls when its reason has been gone for 2 s.
    */
   pressure (admissionClass: AdmissionClass): Pressure {
-    const nowMs = this.#clock.now()
-    if (nowMs - admissionClass.refusedMs < holdMs) return 3
-    if (nowMs - admissionClass.crowdedMs < holdMs) return 2
-    return this.#pressureAt(nowMs)
+    return this.#pressure.of(admissionClass, this.#clock.now())
   }
 
   /** Refuses whatever arrives from now on; what waits is still run. */
   drain (): void {
     this.#draining = true
-  }
-
-  #pressureAt (nowMs: number): 0 | 1 | 2 {
-    if (nowMs - this.#overloadedMs < holdMs) return 2
-    return nowMs - this.#pressedMs < holdMs ? 1 : 0
   }
 
   #runNow (unit: AdmissionUnit): 'run' {
@@ -153,10 +141,10 @@ export class Admission {
     if (admissionClass.exempt) return this.#runNow(unit)
     const lane = laneOf(unit.criticality)
     const nowMs = unit.startedMs
-    const tenant = nowMs - this.#pressedMs <= rememberMs ? unit.tenant : undefined
+    const tenant = this.#pressure.isOn(nowMs) ? unit.tenant : undefined
     const heavy = tenant !== undefined && this.#use.ask(tenant, admissionClass.costMs, nowMs)
     const { lagMs } = this.#dispatcher
-    const waiting: Waiting = {
+    const waiting: WaitingUnit = {
       unit,
       lane,
       heavy,
@@ -183,23 +171,23 @@ export class Admission {
     return nowMs + admissionClass.latencyMs > deadlineAtMs && nowMs - admissionClass.answeredMs < retryMs
   }
 
-  #awaitTurn (waiting: Waiting, nowMs: number): Verdict {
+  #awaitTurn (waiting: WaitingUnit, nowMs: number): Verdict {
     const dispatcher = this.#dispatcher
-    if (dispatcher.waitMs > busyWaitMs) this.#pressedMs = nowMs
+    if (dispatcher.waitMs > busyWaitMs) this.#pressure.busy(nowMs)
     const refusal = this.#makePlace(dispatcher.queue, dispatcher, waiting, 'queue-full', nowMs)
     if (refusal !== undefined) return refusal
     this.#queueUp(waiting, nowMs)
     return 'queued'
   }
 
-  #queueUp (waiting: Waiting, nowMs: number): void {
+  #queueUp (waiting: WaitingUnit, nowMs: number): void {
     waiting.unit.admissionStage = 2
     this.#dispatcher.push(waiting, nowMs)
   }
 
-  #awaitRoom (waiting: Waiting, nowMs: number): Verdict {
+  #awaitRoom (waiting: WaitingUnit, nowMs: number): Verdict {
     const { admissionClass } = waiting.unit
-    this.#pressedMs = nowMs
+    this.#pressure.busy(nowMs)
     admissionClass.crowdedMs = nowMs
     const { room } = admissionClass
     room.limiter.wasFull()
@@ -216,9 +204,9 @@ export class Admission {
    * @returns the refusal of the newcomer, when there is none
    */
   #makePlace (
-    queue: ShortQueue,
+    queue: ShortQueue<AdmissionUnit>,
     pace: Pace,
-    newcomer: Waiting,
+    newcomer: WaitingUnit,
     reason: 'queue-full' | 'concurrency',
     nowMs: number
   ): Refusal | undefined {
@@ -233,7 +221,7 @@ export class Admission {
   }
 
   /** Starts a unit whose turn has come, unless it is too late for it. */
-  #start (waiting: Waiting, nowMs: number): boolean {
+  #start (waiting: WaitingUnit, nowMs: number): boolean {
     const { unit } = waiting
     const { admissionClass } = unit
     if (this.#isHopeless(unit, nowMs)) {
@@ -257,22 +245,22 @@ export class Admission {
   }
 
   /** Gives back the room that had been promised to one that waited for its turn. */
-  #drop (waiting: Waiting | undefined): void {
+  #drop (waiting: WaitingUnit | undefined): void {
     if (waiting?.calledIn !== true) return
     waiting.calledIn = false
     waiting.unit.admissionClass.room.calledIn--
   }
 
   /** Refuses a unit that waited. */
-  #giveUp (waiting: Waiting, reason: RefusalReason, nowMs: number): void {
+  #giveUp (waiting: WaitingUnit, reason: RefusalReason, nowMs: number): void {
     const { unit } = waiting
     this.#drop(waiting)
     unit.refuse(this.#refuse(waiting, reason, nowMs))
   }
 
-  #refuse (waiting: Waiting, reason: RefusalReason, nowMs: number): Refusal {
+  #refuse (waiting: WaitingUnit, reason: RefusalReason, nowMs: number): Refusal {
     this.#costs.done(this.#refusals)
-    if (reason !== 'deadline' && reason !== 'draining') this.#pressedMs = nowMs
+    if (reason !== 'deadline' && reason !== 'draining') this.#pressure.busy(nowMs)
     return this.#refusals.refuse(waiting, reason, nowMs)
   }
 
@@ -285,7 +273,7 @@ export class Admission {
   }
 
   #turned (nowMs: number): void {
-    if (this.#dispatcher.queue.overloaded) this.#pressedMs = this.#overloadedMs = nowMs
+    if (this.#dispatcher.queue.overloaded) this.#pressure.overloaded(nowMs)
     const windowMs = nowMs - this.#windowMs
     if (windowMs < windowOfMs) return
     const idleMs = this.#turn.idleMs()
@@ -303,9 +291,5 @@ const windowOfMs = 50
 const tooLongMs = 500
 /** A longer wait than this is pressure. */
 const busyWaitMs = 10
-/** How long pressure is remembered by those who serve tenants fairly, and by those that answer with less. */
-const rememberMs = 2_000
-const calmAfterMs = rememberMs
-const holdMs = 2_000
 /** A class of which nothing was answered for so long is tried again whatever its deadlines. */
 const retryMs = 1_000

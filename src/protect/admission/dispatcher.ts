@@ -1,5 +1,5 @@
 import type { Clock } from '../../kernel/index.ts'
-import type { Waiting } from './lane-queue.ts'
+import type { AdmissionUnit, WaitingUnit } from './admission-class.ts'
 import { type Pace, ShortQueue } from './short-queue.ts'
 import type { Turn } from './turn.ts'
 
@@ -7,9 +7,9 @@ export interface DispatcherOptions {
   readonly clock: Clock
   readonly turn: Turn
   /** Starts a unit, or drops it. It must not throw. @returns whether it was started */
-  readonly start: (waiting: Waiting, nowMs: number) => boolean
+  readonly start: (waiting: WaitingUnit, nowMs: number) => boolean
   /** Gives up a unit that has waited for too long. It must not throw. */
-  readonly giveUp: (waiting: Waiting, nowMs: number) => void
+  readonly giveUp: (waiting: WaitingUnit, nowMs: number) => void
   /** Called at the end of each turn that brought or left anything, before work is started. */
   readonly turned: (nowMs: number) => void
 }
@@ -26,7 +26,7 @@ export interface DispatcherOptions {
  * in between, for a few milliseconds at most, so that they cannot starve the work.
  */
 export class Dispatcher implements Pace {
-  readonly queue: ShortQueue = new ShortQueue()
+  readonly queue: ShortQueue<AdmissionUnit> = new ShortQueue()
   readonly #options: DispatcherOptions
   /** Steps that this turn's end will bring; each runs one unit at most, so that its ticks run before the next. */
   #steps = 0
@@ -98,7 +98,7 @@ export class Dispatcher implements Pace {
     this.#turnCostMs += costMs
   }
 
-  push (waiting: Waiting, nowMs: number): void {
+  push (waiting: WaitingUnit, nowMs: number): void {
     this.queue.push(waiting, nowMs)
     this.begin(nowMs)
     if (!this.#ended && this.#steps < mostSteps && this.#steps < this.queue.length) this.#schedule(1)

@@ -1,9 +1,9 @@
 import { type Clock, type Criticality, manualClock, seededRandom } from '../../kernel/index.ts'
 import { MetricsRegistry } from '../../telemetry/index.ts'
-import type { AdmissionClass } from './admission-class.ts'
+import type { AdmissionClass, AdmissionUnit } from './admission-class.ts'
 import { Admission } from './admission.ts'
 import type { Refusal } from './refusal.ts'
-import type { AdmissionUnit, UnitStage } from './unit.ts'
+import type { UnitStage } from './unit.ts'
 
 /** A handler: some CPU, then perhaps a wait for something that carries so many at once, then some CPU. */
 export interface SimulatedRoute {

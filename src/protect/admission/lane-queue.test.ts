@@ -2,15 +2,14 @@ import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LaneQueue, type Waiting } from './lane-queue.ts'
-import type { AdmissionUnit } from './unit.ts'
 
 let made = 0
-function waiting (lane: number, { heavy = false, costMs = 1, sinceMs = made++ } = {}): Waiting {
-  return { unit: {} as AdmissionUnit, lane, heavy, costMs, sinceMs, calledIn: false }
+function waiting (lane: number, { heavy = false, costMs = 1, sinceMs = made++ } = {}): Waiting<object> {
+  return { unit: {} as object, lane, heavy, costMs, sinceMs, calledIn: false }
 }
 
-function filled (...all: readonly Waiting[]): LaneQueue {
-  const queue = new LaneQueue()
+function filled (...all: readonly Waiting<object>[]): LaneQueue<object> {
+  const queue = new LaneQueue<object>()
   for (const one of all) queue.push(one)
   return queue
 }
@@ -73,10 +72,10 @@ test('whatever is done, the queue holds what was put in and not taken out, at it
     fc.record({ do: fc.constant('remove' as const), at: fc.nat(20) })
   )
   fc.assert(fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-    const queue = new LaneQueue()
-    const held = new Set<Waiting>()
+    const queue = new LaneQueue<object>()
+    const held = new Set<Waiting<object>>()
     for (const [sinceMs, one] of steps.entries()) {
-      let out: Waiting | undefined
+      let out: Waiting<object> | undefined
       if (one.do === 'push') {
         const put = waiting(one.lane, { ...one, sinceMs })
         queue.push(put)
@@ -92,7 +91,7 @@ test('whatever is done, the queue holds what was put in and not taken out, at it
         out = queue.takeOlder(one.beforeMs)
         assert.ok(out === undefined || out.sinceMs < one.beforeMs)
       } else {
-        out = queue.remove([...held][one.at]?.unit ?? ({} as AdmissionUnit))
+        out = queue.remove([...held][one.at]?.unit ?? ({} as object))
       }
       if (out !== undefined) assert.ok(held.delete(out))
       assert.equal(queue.length, held.size)

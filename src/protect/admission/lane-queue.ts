@@ -1,9 +1,8 @@
 import { laneCount } from './lanes.ts'
-import type { AdmissionUnit } from './unit.ts'
 
 /** A unit that waits. */
-export interface Waiting {
-  readonly unit: AdmissionUnit
+export interface Waiting<Unit> {
+  readonly unit: Unit
   readonly lane: number
   /** Its tenant has used far more than the others lately. */
   readonly heavy: boolean
@@ -19,8 +18,8 @@ export interface Waiting {
  * Units that wait, in order of their lanes, and in each lane those of heavy tenants after the others. It decides
  * nothing by time: whoever asks says whether the oldest or the newest of a rank comes first.
  */
-export class LaneQueue {
-  readonly #ranks: Waiting[][] = Array.from({ length: laneCount * 2 }, () => [])
+export class LaneQueue<Unit> {
+  readonly #ranks: Waiting<Unit>[][] = Array.from({ length: laneCount * 2 }, () => [])
   readonly #rankCosts: number[] = Array.from({ length: laneCount * 2 }, () => 0)
   #length = 0
   #costMs = 0
@@ -40,7 +39,7 @@ export class LaneQueue {
     return at < 0 ? 0 : at >> 1
   }
 
-  push (waiting: Waiting): void {
+  push (waiting: Waiting<Unit>): void {
     this.#ranks[rankOf(waiting)]?.push(waiting)
     this.#added(waiting, 1)
   }
@@ -51,7 +50,7 @@ export class LaneQueue {
    *
    * @param inTimeMs how much can be done in time, as the sum of costs
    */
-  take (inTimeMs: number): Waiting | undefined {
+  take (inTimeMs: number): Waiting<Unit> | undefined {
     let costMs = 0
     for (let at = 0; at < this.#ranks.length; at++) {
       const rank = this.#ranks[at]!
@@ -66,7 +65,7 @@ export class LaneQueue {
    *
    * @param equalToo one of the same rank gives way too
    */
-  spare (lane: number, heavy: boolean, equalToo: boolean): Waiting | undefined {
+  spare (lane: number, heavy: boolean, equalToo: boolean): Waiting<Unit> | undefined {
     const own = rankOf({ lane, heavy })
     for (let at = this.#ranks.length - 1; at > own - (equalToo ? 1 : 0); at--) {
       const rank = this.#ranks[at]
@@ -76,7 +75,7 @@ export class LaneQueue {
   }
 
   /** Takes out one that has waited since before `beforeMs`, the oldest of its rank. */
-  takeOlder (beforeMs: number): Waiting | undefined {
+  takeOlder (beforeMs: number): Waiting<Unit> | undefined {
     if (this.#length === 0) return undefined
     for (const rank of this.#ranks) {
       const oldest = rank[0]
@@ -86,7 +85,7 @@ export class LaneQueue {
   }
 
   /** Takes out a unit that need not be run any more. */
-  remove (unit: AdmissionUnit): Waiting | undefined {
+  remove (unit: Unit): Waiting<Unit> | undefined {
     for (const rank of this.#ranks) {
       const at = rank.findIndex((waiting) => waiting.unit === unit)
       if (at >= 0) return this.#taken(rank.splice(at, 1)[0])
@@ -101,12 +100,12 @@ export class LaneQueue {
     return count
   }
 
-  #taken (waiting: Waiting | undefined): Waiting | undefined {
+  #taken (waiting: Waiting<Unit> | undefined): Waiting<Unit> | undefined {
     if (waiting !== undefined) this.#added(waiting, -1)
     return waiting
   }
 
-  #added (waiting: Waiting, sign: 1 | -1): void {
+  #added (waiting: Waiting<Unit>, sign: 1 | -1): void {
     const at = rankOf(waiting)
     this.#length += sign
     // What is empty costs exactly nothing, whatever fractions were added up on the way.
@@ -115,6 +114,6 @@ export class LaneQueue {
   }
 }
 
-function rankOf ({ lane, heavy }: Pick<Waiting, 'lane' | 'heavy'>): number {
+function rankOf ({ lane, heavy }: Pick<Waiting<unknown>, 'lane' | 'heavy'>): number {
   return lane * 2 + (heavy ? 1 : 0)
 }

@@ -1,6 +1,6 @@
 import { criticalities } from '../../kernel/index.ts'
 import type { CounterFamily, CounterSlot, MetricsRegistry } from '../../telemetry/index.ts'
-import type { AdmissionClass } from './admission-class.ts'
+import type { AdmissionClass, AdmissionUnit } from './admission-class.ts'
 import { type RefusalReason, refusalReasons } from './refusal.ts'
 import type { Room } from './room.ts'
 
@@ -10,7 +10,7 @@ export type TenantKind = 'heavy' | 'other' | 'none'
 /** What the gauges show of the whole. */
 export interface AdmissionState {
   readonly classes: readonly AdmissionClass[]
-  readonly rooms: Iterable<Room>
+  readonly rooms: Iterable<Room<AdmissionUnit>>
   readonly queued: number
   readonly loopDelayMs: number
   readonly pressure: number

@@ -1,6 +1,6 @@
 import type { Random } from '../../kernel/index.ts'
+import type { WaitingUnit } from './admission-class.ts'
 import type { Costed } from './cpu-cost.ts'
-import type { Waiting } from './lane-queue.ts'
 import type { AdmissionMetrics } from './metrics.ts'
 import { type Refusal, refusalOf, type RefusalReason } from './refusal.ts'
 import { RetryAfter } from './retry-after.ts'
@@ -20,7 +20,7 @@ export class Refusals implements Costed {
     this.#retryAfter = new RetryAfter(random)
   }
 
-  refuse ({ unit, lane, heavy }: Waiting, reason: RefusalReason, nowMs: number): Refusal {
+  refuse ({ unit, lane, heavy }: WaitingUnit, reason: RefusalReason, nowMs: number): Refusal {
     unit.admissionStage = 4
     unit.admissionClass.refusedMs = nowMs
     this.#count++

@@ -6,10 +6,10 @@ import { type Pace, ShortQueue } from './short-queue.ts'
  * What stands behind some routes, a database say, as the units that are in flight to it and those that wait for
  * room. Routes that share what they wait for share a room, so that the lanes hold across them.
  */
-export class Room implements Pace {
+export class Room<Unit> implements Pace {
   readonly name: string
   readonly limiter: ConcurrencyLimit
-  readonly waiting: ShortQueue = new ShortQueue()
+  readonly waiting: ShortQueue<Unit> = new ShortQueue()
   readonly lanes: LanesSeen = new LanesSeen()
   /** Units that are running. */
   inFlight = 0

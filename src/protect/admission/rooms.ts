@@ -1,13 +1,13 @@
 import type { Clock } from '../../kernel/index.ts'
-import type { Waiting } from './lane-queue.ts'
+import type { AdmissionUnit, WaitingUnit } from './admission-class.ts'
 import { Room } from './room.ts'
 
 export interface RoomsOptions {
   readonly clock: Clock
   /** Passes on a unit for which there is room now. */
-  readonly callIn: (waiting: Waiting, nowMs: number) => void
+  readonly callIn: (waiting: WaitingUnit, nowMs: number) => void
   /** Gives up a unit that has waited for too long. */
-  readonly giveUp: (waiting: Waiting, nowMs: number) => void
+  readonly giveUp: (waiting: WaitingUnit, nowMs: number) => void
 }
 
 /**
@@ -16,29 +16,29 @@ export interface RoomsOptions {
  */
 export class Rooms {
   readonly #options: RoomsOptions
-  readonly #rooms = new Map<string, Room>()
-  readonly #crowded = new Set<Room>()
+  readonly #rooms = new Map<string, Room<AdmissionUnit>>()
+  readonly #crowded = new Set<Room<AdmissionUnit>>()
 
   constructor (options: RoomsOptions) {
     this.#options = options
   }
 
   /** All that there are. */
-  get all (): Iterable<Room> {
+  get all (): Iterable<Room<AdmissionUnit>> {
     return this.#rooms.values()
   }
 
   /** The one room of a name. */
-  named (name: string, firstGuess?: number): Room {
+  named (name: string, firstGuess?: number): Room<AdmissionUnit> {
     const known = this.#rooms.get(name)
     if (known !== undefined) return known
-    const made = new Room(name, firstGuess)
+    const made = new Room<AdmissionUnit>(name, firstGuess)
     this.#rooms.set(name, made)
     return made
   }
 
   /** Lets a unit wait until there is room. */
-  add (waiting: Waiting, nowMs: number): void {
+  add (waiting: WaitingUnit, nowMs: number): void {
     const { room } = waiting.unit.admissionClass
     waiting.unit.admissionStage = 1
     room.waiting.push(waiting, nowMs)
@@ -47,7 +47,7 @@ export class Rooms {
   }
 
   /** Lets in as many as there is room for. */
-  callIn (room: Room, nowMs: number): void {
+  callIn (room: Room<AdmissionUnit>, nowMs: number): void {
     const { waiting } = room
     while (waiting.length > 0 && room.hasPlace(waiting.nextLane, nowMs)) {
       const next = waiting.take(room)

@@ -1,6 +1,5 @@
 import { LaneQueue, type Waiting } from './lane-queue.ts'
 import { StandingQueue } from './standing-queue.ts'
-import type { AdmissionUnit } from './unit.ts'
 
 /** How fast a queue moves, as whoever empties it has measured. */
 export interface Pace {
@@ -14,11 +13,11 @@ export interface Pace {
  * What came of a newcomer: it fits; it fits in the stead of another, which matters less; there is no place; or
  * there is one, and it is kept for higher lanes.
  */
-export type Offer = 'fits' | Waiting | 'full' | 'kept'
+export type Offer<Unit> = 'fits' | Waiting<Unit> | 'full' | 'kept'
 
 /** Units that wait for a short time: as many as are expected to be run in time, and those that matter most. */
-export class ShortQueue {
-  readonly #lanes = new LaneQueue()
+export class ShortQueue<Unit> {
+  readonly #lanes = new LaneQueue<Unit>()
   readonly #standing = new StandingQueue()
 
   get length (): number {
@@ -49,7 +48,12 @@ export class ShortQueue {
    *
    * @param share the part of the queue that its lane may fill
    */
-  offer ({ lane, heavy }: Waiting, share: number, { waitMs, unitMs }: Pace, nowMs: number): Offer {
+  offer (
+    { lane, heavy }: Waiting<Unit>,
+    share: number,
+    { waitMs, unitMs }: Pace,
+    nowMs: number
+  ): Offer<Unit> {
     const lanes = this.#lanes
     const boundMs = this.#standing.boundMs(unitMs) - unitMs
     const isFull = lanes.length >= mostWaiting || waitMs > boundMs
@@ -59,24 +63,24 @@ export class ShortQueue {
     return lanes.spare(lane, heavy, this.overloaded) ?? (isFull ? 'full' : 'kept')
   }
 
-  push (waiting: Waiting, nowMs: number): void {
+  push (waiting: Waiting<Unit>, nowMs: number): void {
     if (this.#lanes.length === 0) this.#standing.note(nowMs, 0, 0)
     this.#lanes.push(waiting)
   }
 
   /** Takes out the next to be run: the oldest, or the newest of what cannot be run in time. */
-  take ({ waitMs, unitMs }: Pace): Waiting | undefined {
+  take ({ waitMs, unitMs }: Pace): Waiting<Unit> | undefined {
     const inTimeMs = this.#standing.inTimeMs(unitMs)
     return this.#lanes.take(waitMs === 0 ? inTimeMs : inTimeMs * this.costMs / waitMs)
   }
 
   /** Takes out one that has waited for too long to be run. */
-  takeTooOld ({ unitMs }: Pace, nowMs: number): Waiting | undefined {
+  takeTooOld ({ unitMs }: Pace, nowMs: number): Waiting<Unit> | undefined {
     return this.#lanes.takeOlder(nowMs - this.#standing.patienceMs(unitMs))
   }
 
   /** Takes out a unit that need not be run any more. */
-  remove (unit: AdmissionUnit): Waiting | undefined {
+  remove (unit: Unit): Waiting<Unit> | undefined {
     return this.#lanes.remove(unit)
   }
 }
