@@ -1,15 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { type Clock, systemClock } from '../../kernel/index.ts'
+import { type Cells, hold, never, roll, settleRate, settleSliding, turn } from './cells.ts'
 import { gcraNext, gcraRefund, gcraRemaining, gcraWaitMs } from './gcra.ts'
 import { KeyTable, noRoom } from './key-table.ts'
-import type { Limit, QuotaLimit, RateLimit, SlidingLimit } from './limit.ts'
-import {
-  slidingEstimate,
-  slidingRemaining,
-  slidingResetMs,
-  slidingWaitMs,
-  windowIndex,
-} from './sliding-window.ts'
+import type { Limit, RateLimit } from './limit.ts'
+import { slidingWaitMs, windowIndex } from './sliding-window.ts'
 import type { Claim, LimitStore, Outcome } from './store.ts'
 
 export interface ProcessStoreOptions {
@@ -24,17 +19,9 @@ export interface ProcessStoreOptions {
   readonly secret?: readonly [number, number]
 }
 
-/** Where numbers of a key stand: an entry of the table, or a cell that keys without an entry share. */
-interface Cells {
-  readonly expiresAtMs: Float64Array
-  readonly a: Float64Array
-  readonly b: Float64Array
-}
-
 /** Cells of each limit that keys share for which the table has no room. */
 const sharedCells = 256
 
-const never = Number.NEGATIVE_INFINITY
 /** What a client is told to wait for a place among those in flight: no clock tells when one is free. */
 const concurrencyWaitMs = 1_000
 
@@ -291,63 +278,6 @@ export class ProcessStore implements LimitStore {
         hold(cells, index, Math.max(0, count - cost))
     }
   }
-}
-
-function settleRate (
-  claim: Claim,
-  cells: Cells,
-  index: number,
-  limit: RateLimit,
-  tatMs: number,
-  nowMs: number
-): void {
-  cells.expiresAtMs[index] = tatMs
-  claim.remaining = gcraRemaining(tatMs, limit, nowMs)
-  claim.resetMs = tatMs > nowMs ? Math.ceil(tatMs - nowMs) : 0
-}
-
-function settleSliding (
-  claim: Claim,
-  cells: Cells,
-  index: number,
-  limit: SlidingLimit,
-  expiresAtMs: number,
-  nowMs: number
-): void {
-  const window = expiresAtMs / limit.windowMs - 2
-  const [current, previous] = [cells.a[index] as number, cells.b[index] as number]
-  cells.expiresAtMs[index] = current > 0 || previous > 0 ? expiresAtMs : never
-  claim.remaining = slidingRemaining(limit, slidingEstimate(limit, window, current, previous, nowMs))
-  claim.resetMs = Math.ceil(slidingResetMs(limit, window, current, previous, nowMs))
-}
-
-/** Makes the entry's counters those of the current window; of a later one where the clock has stepped back. */
-function roll (
-  { a, b }: Cells,
-  index: number,
-  limit: SlidingLimit,
-  expiresAtMs: number,
-  nowMs: number
-): number {
-  const counted = expiresAtMs / limit.windowMs - 2
-  const window = Math.max(counted, windowIndex(limit, nowMs))
-  if (window === counted) return window
-  b[index] = window === counted + 1 ? a[index] as number : 0
-  a[index] = 0
-  return window
-}
-
-/** Makes the entry's count that of the current period; of a later one where the clock has stepped back. */
-function turn ({ a, b }: Cells, index: number, { calendar }: QuotaLimit, epochMs: number): void {
-  const period = calendar.periodAt(epochMs).index
-  if (period <= (b[index] as number)) return
-  a[index] = 0
-  b[index] = period
-}
-
-function hold ({ expiresAtMs, a }: Cells, index: number, count: number): void {
-  a[index] = count
-  expiresAtMs[index] = count > 0 ? Number.POSITIVE_INFINITY : never
 }
 
 function randomSecret (): readonly [number, number] {
