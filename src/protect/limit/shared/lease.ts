@@ -14,7 +14,7 @@ export type Verdict = 'enough' | 'none' | 'unknown'
 
 /** A refusal of slots is believed for so long, in milliseconds: another worker may free one at any time. */
 const slotRefusalMs = 10
-/** Takes closer together than this say nothing of a rate. */
+/** A shorter time than this says nothing of a rate, in milliseconds. */
 const shortestSpanMs = 20
 
 interface Batch {
@@ -150,24 +150,26 @@ export class Lease {
   /** Tokens to ask for besides what is needed: what this worker spends in half a lease's life. */
   want (terms: LeaseTerms, workers: number, nowMs: number): number {
     if (this.limit.kind === 'concurrency') return 0
-    const sinceMs = Math.max(shortestSpanMs, nowMs - this.#spentSinceMs)
-    // A key that was silent for a lease's life is cold: its first requests are asked for one by one.
-    this.#ratePerMs = sinceMs > terms.lifeMs ? 0 : (this.#ratePerMs + this.#spent / sinceMs) / 2
-    this.#spent = 0
-    this.#spentSinceMs = nowMs
+    const sinceMs = nowMs - this.#spentSinceMs
+    if (sinceMs >= shortestSpanMs) {
+      // A key that was silent for a lease's life is cold: its first requests are asked for one by one.
+      this.#ratePerMs = sinceMs > terms.lifeMs ? 0 : (this.#ratePerMs + this.#spent / sinceMs) / 2
+      this.#spent = 0
+      this.#spentSinceMs = nowMs
+    }
     if (this.wanting > 0 || this.#second.tokens > 0) return 0
     const room = this.cap(terms, workers) - this.tokens
     return Math.max(0, Math.min(Math.floor(this.#ratePerMs * terms.lifeMs / 2), Math.floor(room)))
   }
 
-  /** True when the lease is half spent and worth asking for another before it ends. */
-  runsLow (): boolean {
-    return this.wanting === 0 && this.#lastGrant > 0 && this.#second.tokens === 0 &&
-      this.#first.tokens <= this.#lastGrant / 2
+  /** True when the lease is half spent, or soon over, and another is worth asking for before that. */
+  runsLow ({ lifeMs }: LeaseTerms, nowMs: number): boolean {
+    if (this.wanting > 0 || this.#lastGrant === 0 || this.#second.tokens > 0) return false
+    return this.#first.tokens <= this.#lastGrant / 2 || nowMs >= this.#first.expiresAtMs - lifeMs / 4
   }
 
   /** Keeps what the ledger has answered. @param askedAtMs when it was asked */
-  learn (entry: Entry, terms: LeaseTerms, askedAtMs: number, nowMs: number): void {
+  learn (entry: Entry, terms: LeaseTerms, wanted: number, askedAtMs: number, nowMs: number): void {
     const windowUntilMs = askedAtMs + entry.validMs
     // Two answers about one window differ by what their round trips took; the next window ends much later.
     if (windowUntilMs > this.#windowUntilMs + Math.min(1_000, entry.validMs / 2)) {
@@ -178,7 +180,7 @@ export class Lease {
     this.#leftAtMs = nowMs
     this.#resetAtMs = nowMs + entry.resetMs
     if (this.limit.kind === 'concurrency') return
-    this.#lastGrant = entry.lease
+    if (wanted > 0) this.#lastGrant = entry.lease
     if (entry.lease === 0) return
     const batch = this.#first.tokens === 0 ? this.#first : this.#second
     if (batch.tokens > 0) this.#surrender(batch, nowMs)

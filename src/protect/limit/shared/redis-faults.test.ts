@@ -7,6 +7,7 @@ import { howToGetRedis, redisProgram } from '../../../engines/redis/redis.fixtur
 import { waitUntil } from '../../../engines/wait-until.fixture.ts'
 import { MetricsRegistry } from '../../../telemetry/index.ts'
 import type { Limit } from '../limit.ts'
+import { RedisLedger } from './redis-ledger.ts'
 import { redisStore, type RedisStoreOptions } from './redis-store.ts'
 import type { SharedStore } from './shared-store.ts'
 import {
@@ -74,6 +75,24 @@ describe('the Redis store', { skip: redisProgram === undefined ? howToGetRedis :
       await one.take([claim(rate(1))])
       return one.workers === 2 && other.workers === 2
     })
+  })
+
+  test('a shadow limit without room hinders no other, and a lease is a part of the share', async () => {
+    await using running = await redisServer()
+    const redis = await running.client()
+    await using store = storeOn(redis)
+    const [shadow, enforced] = [quota(1, { shadow: true }), quota(5)]
+    await store.take([claim(shadow)])
+    const claims = [claim(shadow), claim(enforced)]
+    assert.equal(await store.take(claims), undefined)
+    assert.deepEqual(claims.map(({ taken }) => taken), [false, true])
+    const options = { worker: 'w', leaseShare: 0.1, workerLifeMs: 1_000, redis, prefix: 'lending' }
+    const ledger = new RedisLedger(options, () => performance.now())
+    const account = { kind: 'quota', capacity: 1_000, endsAtMs: 2 ** 42, nextEndsAtMs: 2 ** 43 } as const
+    const ask = { key: 'a', account, take: 1, optional: false, want: 5_000, back: 0 }
+    assert.equal((await ledger.settle([ask])).entries[0]?.lease, 100)
+    const last = await ledger.settle([{ ...ask, take: 860 }])
+    assert.deepEqual([last.entries[0]?.lease, last.entries[0]?.left], [39, 0])
   })
 
   test('names are of one length, say nothing of the key, and everything expires', async () => {
@@ -207,13 +226,14 @@ describe('the Redis store', { skip: redisProgram === undefined ? howToGetRedis :
     await using running = await redisServer()
     await using store = storeOn(await running.client(), { workerLife: 1_000, timeout: 5_000 })
     const slots = concurrency(4)
-    const admitted = await killedHolder(running.server.port, slots, 4, 1)
-    assert.equal(admitted, 1)
+    assert.equal(await store.take([claim(slots)]), undefined)
+    assert.equal(await killedHolder(running.server.port, slots, 3, 1), 1)
     assert.notEqual(await store.take([claim(slots)]), undefined)
     await waitUntil(
       "the dead worker's slots are free",
-      async () => await store.take([claim(slots, 'a', 4)]) === undefined
+      async () => await store.take([claim(slots, 'a', 3)]) === undefined
     )
+    assert.notEqual(await store.take([claim(slots)]), undefined, 'the living worker keeps its own')
     const spent = quota(100_000)
     assert.equal(await killedHolder(running.server.port, spent, 1, 500), 500)
     const request = claim(spent)

@@ -133,7 +133,7 @@ export class SharedStore implements LimitStore {
         lease.spend(claim.cost, nowMs)
         claim.taken = true
         claim.takenAtMs = nowMs
-        if (lease.runsLow()) this.#topUp(lease, nowMs)
+        if (lease.runsLow(this.#terms, nowMs)) this.#topUp(lease, nowMs)
       }
       claim.remaining = lease.remaining(nowMs)
       claim.resetMs = lease.resetMs(nowMs)
@@ -256,7 +256,7 @@ export class SharedStore implements LimitStore {
       for (const [at, lease] of leases.entries()) {
         const entry = entries[at]
         if (entry === undefined) continue
-        lease.learn(entry, this.#terms, nowMs, laterMs)
+        lease.learn(entry, this.#terms, asks[at]?.want ?? 0, nowMs, laterMs)
         if (entry.lease > 0) this.#lending.add(lease)
         this.#counts.leased.add(entry.lease)
       }
