@@ -1,9 +1,8 @@
-import { hash } from 'node:crypto'
 import type { Cancel } from '../../../kernel/index.ts'
 import type { Claim, LimitStore, Outcome } from '../store.ts'
 import { Accounts } from './accounts.ts'
-import { LeaseTable } from './lease-table.ts'
-import { Lease, type LeaseTerms, type Verdict } from './lease.ts'
+import { LeaseBook } from './lease-book.ts'
+import type { Lease, LeaseTerms, Verdict } from './lease.ts'
 import type { Ask, Holding, Ledger, Settlement } from './ledger.ts'
 import { Line } from './line.ts'
 import type { ResolvedSharedStoreOptions } from './options.ts'
@@ -16,8 +15,6 @@ const collectMs = 10
 const asksAtOnce = 64
 /** Keys that may owe something at once; beyond, what is owed is lost: to the clients' disadvantage only. */
 const mostOwing = 10_000
-/** Longer keys are remembered by their hash. */
-const longestName = 64
 
 /**
  * Limits that workers share through a ledger, decided on leases where a key is busy.
@@ -48,9 +45,7 @@ export class SharedStore implements LimitStore {
   readonly #standIn: StandIn
   readonly #accounts: Accounts
   readonly #counts: StoreCounts
-  readonly #leases: LeaseTable
-  /** Slots: never forgotten while one is owned or in use. */
-  readonly #slots = new Map<string, Lease>()
+  readonly #book: LeaseBook
   readonly #owing = new Set<Lease>()
   readonly #lending = new Set<Lease>()
   readonly #timers: Cancel[] = []
@@ -67,7 +62,7 @@ export class SharedStore implements LimitStore {
     this.#options = options
     this.#terms = { share: options.leaseShare, lifeMs: options.leaseLifeMs }
     this.#counts = storeCounts(ledger.name, registry)
-    this.#leases = new LeaseTable(keys, (lease) => this.#forget(lease))
+    this.#book = new LeaseBook(keys, (lease) => this.#forget(lease))
     this.#accounts = new Accounts(clock)
     this.#standIn = new StandIn({ clock, keys: shareKeys, closedWaitMs: 1_000 })
     this.#line = new Line({
@@ -103,7 +98,7 @@ export class SharedStore implements LimitStore {
 
   /** Keys that are remembered now. */
   get remembered (): number {
-    return this.#leases.size + this.#slots.size
+    return this.#book.size
   }
 
   take (claims: readonly Claim[]): Outcome | Promise<Outcome> {
@@ -113,7 +108,7 @@ export class SharedStore implements LimitStore {
     let refusedBy: Outcome
     for (let at = 0; at < claims.length; at++) {
       const claim = claims[at] as Claim
-      const lease = this.#leaseOf(claim)
+      const lease = this.#book.of(claim)
       const verdict = lease.look(claim.cost, nowMs)
       this.#now[at] = lease
       this.#verdicts[at] = verdict
@@ -156,12 +151,12 @@ export class SharedStore implements LimitStore {
     this.#closed = true
     for (const cancel of this.#timers.splice(0)) cancel()
     const nowMs = this.#options.clock.now()
-    for (const lease of this.#leases.values()) {
+    for (const lease of this.#book.leases()) {
       lease.giveUp(nowMs)
       if (lease.back !== 0) this.#owing.add(lease)
     }
     await this.#sendOwing()
-    await this.#line.close(() => this.#ledger.leave([...this.#slots.values()].map(({ key }) => key)))
+    await this.#line.close(() => this.#ledger.leave([...this.#book.slots()].map(({ key }) => key)))
   }
 
   async [Symbol.asyncDispose] (): Promise<void> {
@@ -175,17 +170,6 @@ export class SharedStore implements LimitStore {
       clock.every(Math.max(leaseLifeMs / 2, 1), () => this.#sweep()),
       clock.every(workerLifeMs / 4, () => void this.#line.announce())
     )
-  }
-
-  #leaseOf ({ limit, key }: Claim): Lease {
-    const table = limit.kind === 'concurrency' ? this.#slots : this.#leases
-    const name = key.length <= longestName ? `${limit.ordinal} ${key}` : `${limit.ordinal}#${digest(key)}`
-    let lease = table.get(name)
-    if (lease === undefined) {
-      lease = new Lease(digest(`${limit.id}\0${key}`), limit)
-      table.set(name, lease)
-    }
-    return lease
   }
 
   /** Decides with one round trip: what is lent here is spent first, the rest is asked for. */
@@ -289,17 +273,10 @@ export class SharedStore implements LimitStore {
     if (!claim.taken) return
     claim.taken = false
     if (this.#closed || this.#standIn.give(claim)) return
-    const lease = this.#leaseOf(claim)
+    const lease = this.#book.of(claim)
     lease.refund(claim.cost, claim.takenAtMs, this.#options.clock.now())
     if (claim.limit.kind === 'concurrency') lease.freeSpare(lease.cap(this.#terms, this.#line.workers))
     if (lease.back !== 0) this.#owe(lease)
-    else if (lease.limit.kind === 'concurrency' && lease.idle) this.#dropSlots(claim)
-  }
-
-  #dropSlots ({ limit, key }: Claim): void {
-    this.#slots.delete(
-      key.length <= longestName ? `${limit.ordinal} ${key}` : `${limit.ordinal}#${digest(key)}`
-    )
   }
 
   #owe (lease: Lease): void {
@@ -334,11 +311,11 @@ export class SharedStore implements LimitStore {
       if (lease.tokens === 0) this.#lending.delete(lease)
       if (lease.back !== 0) this.#owe(lease)
     }
-    for (const [name, lease] of this.#slots) {
+    for (const lease of this.#book.slots()) {
       if (nowMs - lease.lastUsedMs >= this.#terms.lifeMs) lease.freeSpare(0)
       if (lease.back !== 0) this.#owe(lease)
-      if (lease.idle) this.#slots.delete(name)
     }
+    this.#book.tidy()
   }
 
   #forget (lease: Lease): void {
@@ -350,7 +327,7 @@ export class SharedStore implements LimitStore {
   /** Slots that are in use, as this worker knows them. Where a round trip is under way, that one says it. */
   #holdings (): Holding[] {
     const holdings: Holding[] = []
-    for (const lease of this.#slots.values()) {
+    for (const lease of this.#book.slots()) {
       lease.owned = Math.max(lease.owned, lease.used)
       if (lease.owned > 0 && lease.inFlight === 0) {
         holdings.push({ key: lease.key, slots: lease.owned + lease.back })
@@ -358,10 +335,6 @@ export class SharedStore implements LimitStore {
     }
     return holdings
   }
-}
-
-function digest (text: string): string {
-  return hash('sha256', text, 'base64url').slice(0, 22)
 }
 
 /** What a listener throws is not the requests' trouble. */
