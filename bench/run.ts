@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { systemClock } from '../src/kernel/index.ts'
 import { floor } from './floor/floor.ts'
+import { generator } from './generator/generator.ts'
 import {
   type Benchmark,
   findTool,
@@ -12,15 +13,17 @@ import {
   reportText,
   writeReport,
 } from './harness/index.ts'
+import { idempotency } from './idempotency/idempotency.ts'
 import { idle } from './idle/idle.ts'
+import { limiter } from './limiter/limiter.ts'
 import { reload } from './reload/reload.ts'
 import { start } from './start/start.ts'
 
-const benchmarks: readonly Benchmark[] = [floor, reload, idle, start]
+const benchmarks: readonly Benchmark[] = [floor, reload, idle, start, limiter, idempotency, generator]
 
 const usage = `npm run bench -- NAME [--json] [--quick] [--gate]
 
-${benchmarks.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`).join('\n')}
+${benchmarks.map(({ name, summary }) => `  ${name.padEnd(11)} ${summary}`).join('\n')}
 
   --json   the report as JSON on standard output, and nothing else there
   --quick  fewer and shorter rounds: to see that it works, not to quote figures

@@ -1,3 +1,6 @@
+import type { ProblemKind } from '../../kernel/index.ts'
+import { poolProblems } from './problems.ts'
+
 /**
  * No connection became free in time: the pool is too small for what is asked of it, or its connections are
  * held too long. Expected under overload: answered with 503, counted by `db_client_connection_timeouts_total`.
@@ -7,6 +10,8 @@ export class PoolWaitTimeoutError extends Error {
   /** Stable over releases: match on this, not on the message or on `instanceof`. */
   readonly code = 'DATABASE_BUSY'
   readonly statusCode = 503
+  /** What the client is told. */
+  readonly problemKind: ProblemKind = poolProblems.DATABASE_BUSY
   /** How long it waited, in milliseconds. */
   readonly waitedMs: number
 
@@ -29,6 +34,8 @@ export class DatabaseLostError extends Error {
   /** Stable over releases: match on this, not on the message or on `instanceof`. */
   readonly code = 'DATABASE_LOST'
   readonly statusCode = 503
+  /** What the client is told. */
+  readonly problemKind: ProblemKind = poolProblems.DATABASE_LOST
 
   /** @param cause what `pg` said */
   constructor (cause: unknown) {

@@ -124,6 +124,14 @@ test('the first request of a turn runs at once, what follows it waits for the tu
   assert.equal(clock.now(), 6)
 })
 
+test('after a pause of the loop, a start say, what waits behind the first request is run, not given up as too old', () => {
+  const { arrive, endTurn, clock } = setUp()
+  clock.advance(2_000)
+  const [first, second] = [arrive({ costMs: 60 }), arrive()]
+  endTurn()
+  assert.deepEqual([first.ran, second.ran, second.refusal], [1, 1, undefined])
+})
+
 test('cheap requests share a slice: a turn runs many', () => {
   const { arrive, endTurn, admission } = setUp({ firstGuess: { cpuMs: 0.1 } })
   for (let at = 0; at < 20; at++) admission.finished(arrive({ costMs: 0.1 }), 'answered')

@@ -149,7 +149,8 @@ export class Admission {
       lane,
       heavy,
       costMs: admissionClass.cpuMs,
-      sinceMs: nowMs - lagMs / 2,
+      // Not from when it reached its socket: what the loop was late for is no reason to refuse, only a queue is.
+      sinceMs: nowMs,
       calledIn: false,
     }
     if (admissionClass.waits) admissionClass.room.lanes.saw(lane, nowMs)

@@ -177,6 +177,11 @@ export interface RouteSettings {
    * @default signatures are not looked at
    */
   readonly verify?: 'required' | 'optional'
+  /**
+   * Names what the route waits for: routes with one name share what may be in flight, and a route that waits for
+   * something of its own does not suffer with the others. @default 'shared'
+   */
+  readonly behind?: string
   /** Its answers live long (SSE, a download): no default deadline, and no share of the room in flight. @default false */
   readonly stream?: boolean
   /** Refused neither for load nor by default limits, as a health check must not be. @default false */

@@ -3,6 +3,7 @@ import fastifyPlugin from 'fastify-plugin'
 import { Readable } from 'node:stream'
 import type { Transaction } from '../../data/index.ts'
 import { type Context, Problem } from '../../kernel/index.ts'
+import type { Pressure } from '../../protect/admission/index.ts'
 import type { IdempotentUnit } from '../../protect/idempotency/index.ts'
 import type { BotVerdict, VerifiedSignature } from '../../protect/verify/index.ts'
 import { metricsFormat, type MetricsRegistry, renderMetrics } from '../../telemetry/index.ts'
@@ -30,6 +31,11 @@ declare module 'fastify' {
   }
 
   interface FastifyRequest {
+    /**
+     * How close the route is to refusing: 0 calm, 1 busy, 2 overloaded, 3 refusing. For a route that can answer
+     * with less before it has to refuse; see docs/overload.md.
+     */
+    readonly pressure: Pressure
     /** The agent that signed the request (Web Bot Auth), e.g. `https://agent.example`, once it is verified. */
     readonly agent: string | undefined
     /** What its client is taken for, and why; where bots are scored. */
@@ -102,6 +108,12 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
       },
     })
   }
+  app.decorateRequest('pressure', {
+    getter (this: FastifyRequest): Pressure {
+      const admissionClass = (this.context as RequestUnit | null)?.routePlan.admissionClass
+      return admissionClass === undefined ? 0 : admission?.pressure(admissionClass) ?? 0
+    },
+  })
   app.decorateRequest(
     'transaction',
     async function transact<Result> (this: FastifyRequest, work: (tx: Transaction) => Promise<Result>) {
@@ -120,7 +132,7 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
   app.addHook('onRequest', (request, reply, done) => path.arrive(request, reply, done))
   app.addHook('onReady', async () => compiler.usesKeys ? idempotency?.prepare() : undefined)
   app.addHook('onClose', () => limiter.close())
-  if (options.admission === undefined) app.server.on('connection', () => admission?.connected())
+  if (admission !== undefined) app.server.on('connection', () => admission.connected())
 
   app.setErrorHandler(function answerProblem (error: FastifyError, request, reply) {
     if (error instanceof AnsweredElsewhere) return sendStored(error.answer, request.context as RequestUnit)

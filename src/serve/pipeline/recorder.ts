@@ -14,6 +14,14 @@ import type { RoutePlan } from './route-plan.ts'
 /** Recorded for a client that closed its connection before the answer was out, as nginx does. */
 export const clientClosedRequest = 499
 
+/** Why nobody waits any more. */
+export type LeaveReason = 'caller_gone' | 'deadline'
+
+interface OverrunSlots {
+  readonly seconds: CounterSlot
+  readonly pieces: CounterSlot
+}
+
 /**
  * The one place where requests are recorded: metrics, trace and access log, once each, when the response
  * is out or the client has gone.
@@ -23,7 +31,7 @@ export class Recorder {
   readonly #accessLog: AccessLog | undefined
   readonly #clock: Clock
   readonly #random: Random
-  readonly #overrun: Readonly<Record<'caller_gone' | 'deadline', CounterSlot>>
+  readonly #overrun: Readonly<Record<LeaveReason, OverrunSlots>>
   #active = 0
 
   constructor (
@@ -47,15 +55,22 @@ export class Recorder {
       help: 'Requests that have arrived and are not yet answered.',
       merge: 'sum',
     }).slot({})
-    const overrun = registry.counter({
-      name: 'http_server_work_after_caller_left_seconds_total',
-      help: 'Time that handlers went on after their caller had left or their deadline had passed.',
-      labels: ['reason'],
+    const work = ['work', 'reason'] as const
+    const seconds = registry.counter({
+      name: 'work_after_caller_left_seconds_total',
+      help: 'Time that work went on after its caller had left or its deadline had passed.',
+      labels: work,
     })
-    this.#overrun = {
-      caller_gone: overrun.slot({ reason: 'caller_gone' }),
-      deadline: overrun.slot({ reason: 'deadline' }),
-    }
+    const pieces = registry.counter({
+      name: 'work_after_caller_left_total',
+      help: 'Pieces of work that went on after their caller had left or their deadline had passed.',
+      labels: work,
+    })
+    const slotsOf = (reason: LeaveReason): OverrunSlots => ({
+      seconds: seconds.slot({ work: 'handler', reason }),
+      pieces: pieces.slot({ work: 'handler', reason }),
+    })
+    this.#overrun = { caller_gone: slotsOf('caller_gone'), deadline: slotsOf('deadline') }
     registry.onCollect(() => active.set(this.#active))
   }
 
@@ -64,9 +79,11 @@ export class Recorder {
     return this.#active
   }
 
-  /** Work that went on for `ms` milliseconds with nobody waiting for it. */
-  overrun (reason: 'caller_gone' | 'deadline', ms: number): void {
-    if (ms > 0) this.#overrun[reason].add(ms / 1_000)
+  /** A handler went on for `ms` milliseconds with nobody waiting for it. */
+  overrun (reason: LeaveReason, ms: number): void {
+    if (ms <= 0) return
+    this.#overrun[reason].seconds.add(ms / 1_000)
+    this.#overrun[reason].pieces.add()
   }
 
   begin (): void {

@@ -88,7 +88,7 @@ export class RequestPath implements UnitOwner {
   #limit (unit: RequestUnit, proceed: () => void): void {
     const refused = this.#callers?.refusal(unit)
     if (refused !== undefined) return this.#turnAway(unit, refused)
-    const ruling = unit.routePlan.limit?.take(unit)
+    const ruling = unit.routePlan.limit?.take(unit, unit.startedMs)
     if (ruling === undefined) return this.#admit(unit, proceed)
     if (!(ruling instanceof Promise)) return this.#ruled(unit, ruling, proceed)
     // A store that is not in this process; it never rejects.

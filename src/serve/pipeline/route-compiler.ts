@@ -109,7 +109,13 @@ function planRoute (name: string, url: string, settings: RouteSettings, parts: P
     ...deadlineOf(name, settings, parts.defaultDeadlineMs),
     limit: limitOf(name, settings, parts),
     verify: verifyOf(name, settings, parts),
-    admissionClass: parts.admission?.route({ name, criticality, stream, exempt }),
+    admissionClass: parts.admission?.route({
+      name,
+      criticality,
+      stream,
+      exempt,
+      ...behindOf(name, settings),
+    }),
   })
 }
 
@@ -125,6 +131,14 @@ function deadlineOf (
   const deadlineMs = parseDuration(deadline, `${name} config.deadline`)
   if (deadlineMs === 0) throw new SettingError(`${name} config.deadline`, 'above 0, or "none"', deadline)
   return { deadlineMs, ownDeadline: true }
+}
+
+function behindOf (name: string, { behind }: RouteSettings): Pick<RouteSettings, 'behind'> {
+  if (behind === undefined) return {}
+  if (!/^[\w.-]{1,64}$/.test(behind)) {
+    throw new SettingError(`${name} config.behind`, '1 to 64 letters, digits, "_", "." and "-"', behind)
+  }
+  return { behind }
 }
 
 function verifyOf (name: string, { verify }: RouteSettings, { callers }: PlanParts): RouteSettings['verify'] {

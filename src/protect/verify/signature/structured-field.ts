@@ -31,7 +31,7 @@ export const structuredFields: Readonly<Record<string, StructuredKind>> = {
 }
 
 /** @returns undefined when the text is not a dictionary, or longer than `longest` characters */
-export function readDictionary (text: string, longest = Infinity): Dictionary | undefined {
+export function readDictionary (text: string, longest: number = Infinity): Dictionary | undefined {
   if (text.length > longest) return undefined
   try {
     return parseDictionary(text)
