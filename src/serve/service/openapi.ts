@@ -49,7 +49,7 @@ function withLimits<Schema extends RouteSchema> (
     ...schema,
     ...extension,
     description: schema.description === undefined ? text : `${schema.description}\n\n${text}`,
-    response: { ...schema.response ?? {}, ...responses },
+    response: { ...schema.response as object | undefined, ...responses },
   }
 }
 
