@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { currentContext, type ManualClock, manualClock, Problem, seededRandom } from '../../kernel/index.ts'
+import { Admission } from '../../protect/admission/index.ts'
 import {
   accessLog,
   createLogger,
@@ -313,4 +314,23 @@ test("metricsPath serves the app's own metrics, in the format that the scraper a
     headers: { accept: 'application/openmetrics-text;version=1.0.0' },
   })
   assert.match(open.body, /# EOF\n$/)
+})
+
+test('a refusal is counted, and writes no line in the access log', async () => {
+  const lines: string[] = []
+  const logger = createLogger({ destination: { write: (line: string) => void lines.push(line) } })
+  const registry = new MetricsRegistry()
+  const admission = new Admission({ registry })
+  admission.drain()
+  const { app } = await setup({ registry, admission, accessLog: accessLog({ logger, slowMs: 0 }) })
+  const refused = await app.inject('/things/1')
+  assert.deepEqual([refused.statusCode, refused.json().code, refused.json().reason], [
+    503,
+    'OVERLOADED',
+    'draining',
+  ])
+  assert.match(String(refused.headers['retry-after']), /^[1-9]\d*$/)
+  assert.equal(refused.json().request_id, refused.headers['x-request-id'])
+  assert.equal(await sample(registry, countOf('GET', '/things/:id', 503)), 1)
+  assert.deepEqual(lines, [])
 })

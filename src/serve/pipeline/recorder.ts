@@ -123,7 +123,8 @@ export class Recorder {
       span.set('http.response.status_code', status)
       span.end()
     }
-    if (this.#accessLog?.wants(status, durationMs) === true) {
+    // A line for each refusal would cost more than the refusal, when there is least to spare; they are counted.
+    if (!unit.refused && this.#accessLog?.wants(status, durationMs) === true) {
       this.#accessLog.write({
         method,
         route: routePlan.route,

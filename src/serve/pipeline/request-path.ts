@@ -128,6 +128,7 @@ export class RequestPath implements UnitOwner {
   }
 
   refuse (unit: RequestUnit, refusal: Refusal): void {
+    unit.refused = true
     unit.ruling?.refund()
     answerRefusal(unit, refusal)
   }

@@ -33,6 +33,8 @@ export class RequestUnit extends RequestContext implements AdmissionUnit, WheelE
   idempotency: IdempotentUnit<Transaction> | undefined
   /** Its answer was made for an earlier request, and costs nothing. */
   replayed = false
+  /** Admission refused it. */
+  refused = false
   /** The response is out, or the client has gone. */
   ended = false
   /** Goes on to the handler; there while the unit waits to be admitted. */
