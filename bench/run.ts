@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { systemClock } from '../src/kernel/index.ts'
+import { fairness } from './fairness/fairness.ts'
 import { floor } from './floor/floor.ts'
 import { generator } from './generator/generator.ts'
 import {
@@ -16,10 +17,21 @@ import {
 import { idempotency } from './idempotency/idempotency.ts'
 import { idle } from './idle/idle.ts'
 import { limiter } from './limiter/limiter.ts'
+import { overload } from './overload/index.ts'
 import { reload } from './reload/reload.ts'
 import { start } from './start/start.ts'
 
-const benchmarks: readonly Benchmark[] = [floor, reload, idle, start, limiter, idempotency, generator]
+const benchmarks: readonly Benchmark[] = [
+  floor,
+  reload,
+  idle,
+  start,
+  limiter,
+  idempotency,
+  generator,
+  overload,
+  fairness,
+]
 
 const usage = `npm run bench -- NAME [--json] [--quick] [--gate]
 

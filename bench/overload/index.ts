@@ -1,0 +1,6 @@
+export { type Figures, figuresOf, goodMs } from './figures.ts'
+export { overload } from './overload.ts'
+export { openSetting } from './setting.ts'
+export { Stage } from './stage.ts'
+export { names, type OverloadSubject, overloadSubjects } from './subjects.ts'
+export { type Asked, connectionsOf, trafficOf } from './traffic.ts'

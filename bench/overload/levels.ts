@@ -1,0 +1,86 @@
+import { interleave } from '../harness/index.ts'
+import { type Figures, figuresOf } from './figures.ts'
+import { type Capacity, Stage } from './stage.ts'
+import type { OverloadSubject } from './subjects.ts'
+import { type ConnectionMode, connectionsOf, modeText, trafficOf } from './traffic.ts'
+import type { Kind } from './work.ts'
+
+/** What is offered, in multiples of the subject's own capacity. */
+export const loads = [1, 2, 5, 10] as const
+
+/** Subjects beside each other on one route, with clients that connect in one way. */
+export interface Series {
+  readonly kind: Kind
+  readonly mode: ConnectionMode
+  readonly rounds: number
+  readonly subjects: readonly OverloadSubject[]
+}
+
+/** One load on one subject in one round. */
+export interface Level {
+  readonly load: number
+  readonly figures: Figures
+  /** Good answers, as a share of the capacity that the subject had in this round. */
+  readonly goodput: number
+  /** How long the server went on after the load; `Infinity` when it had to be ended. */
+  readonly idleAfterMs: number
+  /** Whether the generator did what the plan says. What was not honest is in no median. */
+  readonly honest: boolean
+}
+
+/** One subject in one round. */
+export interface Round {
+  readonly capacity: Capacity
+  readonly levels: readonly Level[]
+  readonly voided: readonly string[]
+}
+
+export interface SeriesResult {
+  readonly kind: Kind
+  readonly mode: ConnectionMode
+  readonly rounds: ReadonlyMap<string, readonly Round[]>
+}
+
+export async function measureSeries (
+  { kind, mode, rounds, subjects }: Series,
+  { quick, say }: { readonly quick: boolean; readonly say: (message: string) => void }
+): Promise<SeriesResult> {
+  const measured = await interleave(subjects, rounds, async (subject, number) => {
+    await using stage = await new Stage({ subject, kind, quick }).open()
+    const levels: Level[] = []
+    for (const load of loads) levels.push(await offer(stage, kind, mode, load, quick))
+    const { capacity, voided } = stage
+    say(
+      `/${kind}, ${modeText[mode]}, round ${number + 1}/${rounds}: ${subject.name}, ` +
+        `capacity ${capacity.perSecond.toFixed(0)}/s, goodput ${
+          levels.map(({ goodput, honest }) => `${goodput.toFixed(2)}${honest ? '' : ' (void)'}`).join(' / ')
+        }`
+    )
+    return { capacity, levels, voided }
+  })
+  return {
+    kind,
+    mode,
+    rounds: new Map([...measured].map(([{ name }, found]): [string, readonly Round[]] => [name, found])),
+  }
+}
+
+async function offer (
+  stage: Stage,
+  kind: Kind,
+  mode: ConnectionMode,
+  load: number,
+  quick: boolean
+): Promise<Level> {
+  const { perSecond } = stage.capacity
+  const { report, honest, idleAfterMs } = await stage.offer({
+    phases: [
+      { kind: 'constant', perSecond: perSecond * load, durationMs: quick ? 500 : 1_000, warmUp: true },
+      { kind: 'constant', perSecond: perSecond * load, durationMs: quick ? 1_000 : 2_000 },
+    ],
+    traffic: trafficOf([{ path: `/${kind}` }]),
+    connections: connectionsOf(mode),
+  })
+  const figures = figuresOf(report)
+  return { load, figures, goodput: figures.goodPerSecond / perSecond, idleAfterMs, honest }
+}

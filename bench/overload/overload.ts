@@ -1,0 +1,83 @@
+import {
+  type Benchmark,
+  type BenchmarkOptions,
+  type BenchmarkOutcome,
+  installPeers,
+  packageVersion,
+  versionOf,
+} from '../harness/index.ts'
+import { measureDisturbances } from './disturbances.ts'
+import { measureLanes } from './lanes.ts'
+import { measureSeries, type Series, type SeriesResult } from './levels.ts'
+import { outcomeOf } from './outcome.ts'
+import { openSetting } from './setting.ts'
+import { names, type OverloadSubject, overloadSubjects } from './subjects.ts'
+import type { ConnectionMode } from './traffic.ts'
+import type { Kind } from './work.ts'
+
+/** What more load than a server can carry leaves of its service, and who is told so. */
+export const overload: Benchmark = {
+  name: 'overload',
+  summary:
+    'goodput, refusals and recovery at up to ten times the capacity, against other protections and none',
+  async run (options: BenchmarkOptions): Promise<BenchmarkOutcome> {
+    installPeers(options.say)
+    await using setting = await openSetting()
+    const subjects = overloadSubjects(setting.work, setting.python)
+    const series: SeriesResult[] = []
+    for (const each of seriesOf(subjects, options.quick)) series.push(await measureSeries(each, options))
+    const lanes = await measureLanes(
+      pick(subjects, [names.served, names.cap]),
+      options.quick ? 1 : 3,
+      options
+    )
+    const served = subjects.find(({ name }) => name === names.served) as OverloadSubject
+    const disturbances = await measureDisturbances(served, setting, options)
+    const missing = setting.python === undefined ?
+      [
+        'Flask was not measured: it needs gunicorn, gevent and Flask (Debian: `apt-get install gunicorn ' +
+        'python3-flask python3-gevent`).',
+      ] :
+      []
+    return {
+      ...outcomeOf(series, lanes, disturbances, missing),
+      versions: {
+        fastify: packageVersion('fastify'),
+        '@fastify/under-pressure': packageVersion('@fastify/under-pressure'),
+        gunicorn: versionOf('gunicorn'),
+      },
+    }
+  },
+}
+
+/** Everything where it matters most, and less where it would say the same again. */
+function seriesOf (subjects: readonly OverloadSubject[], quick: boolean): readonly Series[] {
+  const of = (
+    kind: Kind,
+    mode: ConnectionMode,
+    rounds: number,
+    chosen?: readonly string[]
+  ): Series => ({
+    kind,
+    mode,
+    rounds,
+    subjects: (chosen === undefined ? subjects : pick(subjects, chosen)).filter(({ kinds }) =>
+      kinds.includes(kind)
+    ),
+  })
+  if (quick) return [of('cpu', 'open', 1, [names.served, names.cap]), of('wait', 'anew', 1, [names.served])]
+  const beside = [names.served, names.fastify, names.pressure, names.cap]
+  return [
+    of('cpu', 'open', 3),
+    of('cpu', 'anew', 2),
+    of('cpu', 'fresh', 1, [names.served, names.nodeHttp]),
+    of('wait', 'open', 2, beside),
+    of('wait', 'anew', 1, [names.served, names.cap]),
+    of('mixed', 'open', 2, beside),
+    of('mixed', 'anew', 1, [names.served, names.cap]),
+  ]
+}
+
+function pick (subjects: readonly OverloadSubject[], chosen: readonly string[]): readonly OverloadSubject[] {
+  return subjects.filter(({ name }) => chosen.includes(name))
+}
