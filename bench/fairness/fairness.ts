@@ -37,7 +37,11 @@ interface Level {
   readonly honest: boolean
 }
 
-type Round = readonly Level[]
+interface Round {
+  readonly levels: readonly Level[]
+  /** Whether the capacity was the same at the end. */
+  readonly steady: boolean
+}
 
 /** What one tenant that asks for far more than its share leaves to the others. */
 export const fairness: Benchmark = {
@@ -61,11 +65,13 @@ async function measure (subject: OverloadSubject, { quick, say }: BenchmarkOptio
   await using stage = await new Stage({ subject, kind: 'cpu', quick }).open()
   const levels: Level[] = []
   for (const noise of noises) levels.push(await offer(stage, noise, quick))
+  const steady = await stage.isSteady()
   say(
     `${subject.name}: the quiet tenants keep ` +
-      levels.map((level) => `${level.quiet.all.toFixed(3)} beside ${level.noise}x`).join(', ')
+      levels.map((level) => `${level.quiet.all.toFixed(3)} beside ${level.noise}x`).join(', ') +
+      (steady ? '' : ' (unsteady)')
   )
-  return levels
+  return { levels, steady }
 }
 
 async function offer (stage: Stage, noise: number, quick: boolean): Promise<Level> {
@@ -149,17 +155,18 @@ function outcome (measured: ReadonlyMap<string, readonly Round[]>): BenchmarkOut
       'tenants had in the same round without the noisy one.',
       `Capacity is measured anew each round by a closed loop of one client; an equal share is 1/${tenants} of it. ` +
       'Arrivals are Poisson, on 1,000 connections that were open before; clients give up after 1 s.',
-      'A run that the generator calls void is repeated once; its round is left out when that is void too.',
+      'A run that the generator calls void is repeated once. Rounds with one that is void again are left out, and those ' +
+      'at whose end the capacity differs by more than a fifth from that at the beginning.',
     ],
   }
 }
 
 function honest (rounds: readonly Round[]): readonly Round[] {
-  return rounds.filter((levels) => levels.every((level) => level.honest))
+  return rounds.filter(({ levels, steady }) => steady && levels.every((level) => level.honest))
 }
 
-function levelOf (round: Round, noise: number): Level {
-  const level = round.find((each) => each.noise === noise)
+function levelOf ({ levels }: Round, noise: number): Level {
+  const level = levels.find((each) => each.noise === noise)
   if (level === undefined) throw new RangeError(`nothing was measured beside ${noise}x`)
   return level
 }

@@ -18,6 +18,7 @@ export const lanesLoad = 5
 export interface LanesRound {
   readonly lanes: Readonly<Record<LaneName, Figures>>
   readonly goodput: number
+  /** The generator did what the plan says, and the capacity was the same at the end. */
   readonly honest: boolean
 }
 
@@ -42,7 +43,7 @@ export async function measureLanes (
     const round = {
       lanes: { critical: of('critical'), normal: of('normal'), background: of('background') },
       goodput: figuresOf(report).goodPerSecond / stage.capacity.perSecond,
-      honest,
+      honest: honest && await stage.isSteady(),
     }
     say(
       `lanes at ${lanesLoad}x: ${subject.name}, ` +

@@ -1,7 +1,7 @@
 import { interleave } from '../harness/index.ts'
 import { type Figures, figuresOf } from './figures.ts'
 import { type Capacity, Stage } from './stage.ts'
-import type { OverloadSubject } from './subjects.ts'
+import { names, type OverloadSubject } from './subjects.ts'
 import { type ConnectionMode, connectionsOf, modeText, trafficOf } from './traffic.ts'
 import type { Kind } from './work.ts'
 
@@ -12,7 +12,9 @@ export const loads = [1, 2, 5, 10] as const
 export interface Series {
   readonly kind: Kind
   readonly mode: ConnectionMode
+  /** Of Plimsoll, whose figures are judged; the others have `peerRounds`, the first ones. */
   readonly rounds: number
+  readonly peerRounds: number
   readonly subjects: readonly OverloadSubject[]
 }
 
@@ -32,6 +34,8 @@ export interface Level {
 export interface Round {
   readonly capacity: Capacity
   readonly levels: readonly Level[]
+  /** Whether the subject's capacity was the same at the end. What was not is in no median. */
+  readonly steady: boolean
   readonly voided: readonly string[]
 }
 
@@ -42,26 +46,30 @@ export interface SeriesResult {
 }
 
 export async function measureSeries (
-  { kind, mode, rounds, subjects }: Series,
+  { kind, mode, rounds, peerRounds, subjects }: Series,
   { quick, say }: { readonly quick: boolean; readonly say: (message: string) => void }
 ): Promise<SeriesResult> {
   const measured = await interleave(subjects, rounds, async (subject, number) => {
+    if (subject.name !== names.served && number >= peerRounds) return []
     await using stage = await new Stage({ subject, kind, quick }).open()
     const levels: Level[] = []
     for (const load of loads) levels.push(await offer(stage, kind, mode, load, quick))
+    const steady = await stage.isSteady()
     const { capacity, voided } = stage
     say(
       `/${kind}, ${modeText[mode]}, round ${number + 1}/${rounds}: ${subject.name}, ` +
         `capacity ${capacity.perSecond.toFixed(0)}/s, goodput ${
           levels.map(({ goodput, honest }) => `${goodput.toFixed(2)}${honest ? '' : ' (void)'}`).join(' / ')
-        }`
+        }${steady ? '' : ' (unsteady)'}`
     )
-    return { capacity, levels, voided }
+    return [{ capacity, levels, steady, voided }]
   })
   return {
     kind,
     mode,
-    rounds: new Map([...measured].map(([{ name }, found]): [string, readonly Round[]] => [name, found])),
+    rounds: new Map(
+      [...measured].map(([{ name }, found]): [string, readonly Round[]] => [name, found.flat()])
+    ),
   }
 }
 
@@ -75,8 +83,8 @@ async function offer (
   const { perSecond } = stage.capacity
   const { report, honest, idleAfterMs } = await stage.offer({
     phases: [
-      { kind: 'constant', perSecond: perSecond * load, durationMs: quick ? 500 : 1_000, warmUp: true },
-      { kind: 'constant', perSecond: perSecond * load, durationMs: quick ? 1_000 : 2_000 },
+      { kind: 'constant', perSecond: perSecond * load, durationMs: quick ? 500 : 800, warmUp: true },
+      { kind: 'constant', perSecond: perSecond * load, durationMs: quick ? 1_000 : 1_800 },
     ],
     traffic: trafficOf([{ path: `/${kind}` }]),
     connections: connectionsOf(mode),

@@ -59,14 +59,17 @@ const notes: readonly string[] = [
   `/cpu computes for ${takes.cpu.cpuMs} ms; /wait waits ${takes.wait.waitMs} ms for PostgreSQL; /mixed waits ` +
   `${takes.mixed.waitMs} ms and computes for ${takes.mixed.cpuMs} ms. The database shares the generator's core.`,
   'The next load begins when the server is idle; one that is not within 2 s is ended and started again.',
-  'A run that the generator calls void is repeated once; a second one stands in the measurements, marked, and in no ' +
+  'A run that the generator calls void is repeated once. One that is void again, and a round at whose end the ' +
+  'capacity differs by more than a fifth from that at its beginning, stand in the measurements, marked, and in no ' +
   'figure of a table or a check.',
   'In the retry storm, clients that were refused send again at once; one that got no answer does not come back.',
 ]
 
-/** Rounds whose run at `load` was honest. */
+/** The runs at `load` that were honest, of rounds that were steady. */
 function honestLevels (rounds: readonly Round[], load: number): readonly Level[] {
-  return rounds.flatMap(({ levels }) => levels.filter((level) => level.load === load && level.honest))
+  return rounds.flatMap(({ levels, steady }) =>
+    steady ? levels.filter((level) => level.load === load && level.honest) : []
+  )
 }
 
 function goodputTable ({ kind, mode, rounds }: SeriesResult): Table {

@@ -55,26 +55,19 @@ function seriesOf (subjects: readonly OverloadSubject[], quick: boolean): readon
   const of = (
     kind: Kind,
     mode: ConnectionMode,
-    rounds: number,
-    chosen?: readonly string[]
-  ): Series => ({
-    kind,
-    mode,
-    rounds,
-    subjects: (chosen === undefined ? subjects : pick(subjects, chosen)).filter(({ kinds }) =>
-      kinds.includes(kind)
-    ),
-  })
-  if (quick) return [of('cpu', 'open', 1, [names.served, names.cap]), of('wait', 'anew', 1, [names.served])]
-  const beside = [names.served, names.fastify, names.pressure, names.cap]
+    [rounds, peerRounds]: readonly [number, number],
+    chosen: readonly string[]
+  ): Series => ({ kind, mode, rounds, peerRounds, subjects: pick(subjects, chosen) })
+  const { served, nodeHttp, fastify, connections, pressure, cap, gunicorn } = names
+  if (quick) return [of('cpu', 'open', [1, 1], [served, cap]), of('wait', 'anew', [1, 1], [served])]
   return [
-    of('cpu', 'open', 3),
-    of('cpu', 'anew', 2),
-    of('cpu', 'fresh', 1, [names.served, names.nodeHttp]),
-    of('wait', 'open', 2, beside),
-    of('wait', 'anew', 1, [names.served, names.cap]),
-    of('mixed', 'open', 2, beside),
-    of('mixed', 'anew', 1, [names.served, names.cap]),
+    of('cpu', 'open', [3, 2], [served, nodeHttp, fastify, connections, pressure, cap, gunicorn]),
+    of('cpu', 'anew', [3, 1], [served, nodeHttp, connections, pressure, cap, gunicorn]),
+    of('cpu', 'fresh', [2, 1], [served, nodeHttp]),
+    of('wait', 'open', [3, 1], [served, fastify, cap]),
+    of('wait', 'anew', [2, 1], [served]),
+    of('mixed', 'open', [3, 1], [served, fastify, cap]),
+    of('mixed', 'anew', [2, 1], [served]),
   ]
 }
 

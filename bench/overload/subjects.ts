@@ -5,14 +5,11 @@ import { type Kind, workEnv, type WorkOptions } from './work.ts'
 /** One server that is overloaded. */
 export interface OverloadSubject {
   readonly name: string
-  /** The routes that it has. */
-  readonly kinds: readonly Kind[]
   readonly command: ServerCommand
 }
 
 export const names = {
   served: 'Plimsoll, served',
-  registered: 'Plimsoll, registered',
   nodeHttp: 'node:http',
   fastify: 'Fastify',
   connections: 'node:http, 50 connections',
@@ -21,26 +18,21 @@ export const names = {
   gunicorn: 'Flask on gunicorn, 50 connections',
 } as const
 
-const all: readonly Kind[] = ['cpu', 'wait', 'mixed']
-
 /** @param python the iterations that take Python a millisecond; `undefined` when Flask or gunicorn is missing */
 export function overloadSubjects (work: WorkOptions, python: number | undefined): readonly OverloadSubject[] {
   const env = workEnv(work)
   const node = (name: string, file: string, ...args: readonly string[]): OverloadSubject => ({
     name,
-    kinds: all,
     command: { argv: [process.execPath, ...flags, file, ...args], env },
   })
   return [
     {
       name: names.served,
-      kinds: all,
       command: {
         ...plimsollServe(new URL('service.ts', import.meta.url), { workers: 1, flags: ['--admin', 'off'] }),
         env,
       },
     },
-    node(names.registered, own('plimsoll-main.ts')),
     node(names.nodeHttp, own('node-http-main.ts')),
     node(names.fastify, own('fastify-main.ts')),
     node(names.connections, own('node-http-main.ts'), '50'),
@@ -50,13 +42,12 @@ export function overloadSubjects (work: WorkOptions, python: number | undefined)
   ]
 }
 
-/** One gevent worker, 50 connections and a short backlog. */
+/** One gevent worker, 50 connections and a short backlog; it has `/cpu` alone. */
 function gunicorn (work: WorkOptions): OverloadSubject {
   const program = findTool('gunicorn') ?? 'gunicorn'
   const limits = ['--worker-connections', '50', '--backlog', '64', '--keep-alive', '1']
   return {
     name: names.gunicorn,
-    kinds: ['cpu'],
     command: {
       argv: [
         program,
