@@ -14,6 +14,8 @@ export interface Duties {
   readonly metrics?: boolean
   readonly tracing?: boolean
   readonly problems?: boolean
+  /** Requests are counted against a limit, and told so. */
+  readonly limits?: boolean
 }
 
 /** One program that serves `GET /ping`. */
@@ -29,7 +31,7 @@ export interface FloorSubject {
   readonly metrics?: (address: Address) => Promise<string>
 }
 
-const all: Duties = { requestIds: true, metrics: true, tracing: true, problems: true }
+const all: Duties = { requestIds: true, metrics: true, tracing: true, problems: true, limits: true }
 
 export const floorNames = {
   nodeHttp: 'node:http',

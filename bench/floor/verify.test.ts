@@ -23,6 +23,7 @@ test('a subject that claims request ids and sends none is refused', async () => 
   try {
     await verifySubject({ ...subject, duties: {} }, address)
     await assert.rejects(verifySubject({ ...subject, duties: { requestIds: true } }, address), /request ids/)
+    await assert.rejects(verifySubject({ ...subject, duties: { limits: true } }, address), /tell a limit/)
     await assert.rejects(verifySubject({ ...subject, duties: { problems: true } }, address), /absent/)
     await assert.rejects(verifySubject({ ...subject, duties: { metrics: true } }, address), /metrics count 0/)
   } finally {

@@ -32,16 +32,19 @@ export async function verifySubject (subject: FloorSubject, address: Address): P
     if (!ok) throw new SubjectIdleError(name, finding)
   }
   const ids = new Set<string | null>()
+  let limited = 0
   for (const traceparent of callers()) {
     const response = await fetch(`${base}/ping`, { headers: { traceparent } })
     const body = await response.text()
     demand(response.status === 200 && body === '{"ok":true}', `GET /ping answered ${response.status} ${body}`)
     ids.add(response.headers.get('x-request-id'))
+    if (response.headers.has('ratelimit') || response.headers.has('x-ratelimit-remaining')) limited++
   }
   const requests = sampledRequests + unsampledRequests
   if (duties.requestIds) {
     demand(ids.size === requests && !ids.has(null), `${ids.size} request ids for ${requests} requests`)
   }
+  if (duties.limits) demand(limited === requests, `${limited} of ${requests} answers tell a limit`)
   if (duties.problems) await demandProblem(base, demand)
   if (duties.tracing) await demandTraces(subject, address, demand)
   if (duties.metrics) {

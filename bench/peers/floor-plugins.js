@@ -1,14 +1,20 @@
-// Fastify with what people add for the same: metrics per route, tracing, request ids, problem documents.
+// Fastify with what people add for the same: metrics per route, tracing, request ids, problem documents, a limit,
+// load shedding (the README's figures for the event loop).
+import rateLimit from '@fastify/rate-limit'
+import underPressure from '@fastify/under-pressure'
 import Fastify from 'fastify'
 import { randomUUID } from 'node:crypto'
 import { collectDefaultMetrics, Histogram, register } from 'prom-client'
 import { listen } from '../floor/listen.ts'
-import ping from '../floor/ping.ts'
+import ping, { limitPerMinute } from '../floor/ping.ts'
 import { openTracing } from './tracing.js'
 
 const { plugin, counts } = openTracing()
 const app = Fastify({ genReqId: () => randomUUID() })
 await app.register(plugin)
+
+await app.register(rateLimit, { max: limitPerMinute, timeWindow: '1 minute' })
+await app.register(underPressure, { maxEventLoopDelay: 1_000, maxEventLoopUtilization: 0.98 })
 
 collectDefaultMetrics()
 const durations = new Histogram({
