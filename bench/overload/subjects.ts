@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { findTool, peersFolder, plimsollServe, type ServerCommand } from '../harness/index.ts'
-import { type Kind, workEnv, type WorkOptions } from './work.ts'
+import { workEnv, type WorkOptions } from './work.ts'
 
 /** One server that is overloaded. */
 export interface OverloadSubject {
