@@ -15,6 +15,7 @@ import {
   figuresOf,
   goodMs,
   names,
+  onceMore,
   openSetting,
   type OverloadSubject,
   overloadSubjects,
@@ -55,7 +56,7 @@ export const fairness: Benchmark = {
     const measured = await interleave(
       subjects,
       options.quick ? 1 : 5,
-      async (subject) => measure(subject, options)
+      (subject) => onceMore(() => measure(subject, options), ({ steady }) => steady)
     )
     return outcome(new Map([...measured].map(([{ name }, rounds]): [string, Round[]] => [name, rounds])))
   },

@@ -79,8 +79,9 @@ export async function measureDisturbances (
     { fromMs: 1_000, toMs: 2_000, endMs: 4_500 } :
     { fromMs: 2_000, toMs: 4_000, endMs: 8_000 }
   const results: DisturbanceResult[] = []
+  let found: DisturbanceResult[] = []
   const add = (result: DisturbanceResult): void => {
-    results.push(result)
+    found.push(result)
     say(`${result.name}: recovered after ${result.recoveryMs.toFixed(0)} ms`)
   }
   for (const kind of ['cpu', 'wait'] as const) {
@@ -89,6 +90,9 @@ export async function measureDisturbances (
       add(await disturb(stage, disturbance, setting, span))
     }
     if (kind === 'cpu') add(await coldStart(subject, stage, span))
+    const steady = await stage.isSteady()
+    results.push(...found.map((result) => ({ ...result, honest: result.honest && steady })))
+    found = []
   }
   return results
 }

@@ -1,4 +1,5 @@
 export { type Figures, figuresOf, goodMs } from './figures.ts'
+export { onceMore } from './once-more.ts'
 export { overload } from './overload.ts'
 export { openSetting } from './setting.ts'
 export { Stage } from './stage.ts'

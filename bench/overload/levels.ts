@@ -1,5 +1,6 @@
 import { interleave } from '../harness/index.ts'
 import { type Figures, figuresOf } from './figures.ts'
+import { onceMore } from './once-more.ts'
 import { type Capacity, Stage } from './stage.ts'
 import { names, type OverloadSubject } from './subjects.ts'
 import { type ConnectionMode, connectionsOf, modeText, trafficOf } from './traffic.ts'
@@ -51,18 +52,14 @@ export async function measureSeries (
 ): Promise<SeriesResult> {
   const measured = await interleave(subjects, rounds, async (subject, number) => {
     if (subject.name !== names.served && number >= peerRounds) return []
-    await using stage = await new Stage({ subject, kind, quick }).open()
-    const levels: Level[] = []
-    for (const load of loads) levels.push(await offer(stage, kind, mode, load, quick))
-    const steady = await stage.isSteady()
-    const { capacity, voided } = stage
-    say(
-      `/${kind}, ${modeText[mode]}, round ${number + 1}/${rounds}: ${subject.name}, ` +
-        `capacity ${capacity.perSecond.toFixed(0)}/s, goodput ${
-          levels.map(({ goodput, honest }) => `${goodput.toFixed(2)}${honest ? '' : ' (void)'}`).join(' / ')
-        }${steady ? '' : ' (unsteady)'}`
-    )
-    return [{ capacity, levels, steady, voided }]
+    const measure = (): Promise<Round> =>
+      measureRound(subject, {
+        kind,
+        mode,
+        quick,
+        say: (message) => say(`round ${number + 1}/${rounds}: ${message}`),
+      })
+    return [await onceMore(measure, ({ steady }) => steady)]
   })
   return {
     kind,
@@ -71,6 +68,31 @@ export async function measureSeries (
       [...measured].map(([{ name }, found]): [string, readonly Round[]] => [name, found.flat()])
     ),
   }
+}
+
+interface RoundOptions {
+  readonly kind: Kind
+  readonly mode: ConnectionMode
+  readonly quick: boolean
+  readonly say: (message: string) => void
+}
+
+async function measureRound (
+  subject: OverloadSubject,
+  { kind, mode, quick, say }: RoundOptions
+): Promise<Round> {
+  await using stage = await new Stage({ subject, kind, quick }).open()
+  const levels: Level[] = []
+  for (const load of loads) levels.push(await offer(stage, kind, mode, load, quick))
+  const steady = await stage.isSteady()
+  const { capacity, voided } = stage
+  say(
+    `/${kind}, ${modeText[mode]}: ${subject.name}, ` +
+      `capacity ${capacity.perSecond.toFixed(0)}/s, goodput ${
+        levels.map(({ goodput, honest }) => `${goodput.toFixed(2)}${honest ? '' : ' (void)'}`).join(' / ')
+      }${steady ? '' : ' (unsteady)'}`
+  )
+  return { capacity, levels, steady, voided }
 }
 
 async function offer (

@@ -59,8 +59,9 @@ const notes: readonly string[] = [
   `/cpu computes for ${takes.cpu.cpuMs} ms; /wait waits ${takes.wait.waitMs} ms for PostgreSQL; /mixed waits ` +
   `${takes.mixed.waitMs} ms and computes for ${takes.mixed.cpuMs} ms. The database shares the generator's core.`,
   'The next load begins when the server is idle; one that is not within 2 s is ended and started again.',
-  'A run that the generator calls void is repeated once. One that is void again, and a round at whose end the ' +
-  'capacity differs by more than a fifth from that at its beginning, stand in the measurements, marked, and in no ' +
+  'A run that the generator calls void is repeated once, and so is a round at whose end the ' +
+  'capacity differs by more than a fifth from that at its beginning. What is void again stands in the ' +
+  'measurements, marked, and in no ' +
   'figure of a table or a check.',
   'In the retry storm, clients that were refused send again at once; one that got no answer does not come back.',
 ]
