@@ -71,7 +71,11 @@ function setUp (route: Partial<AdmissionRoute> = {}) {
   const registry = new MetricsRegistry({ clock, random: seededRandom(1) })
   let atEnd: (() => void)[] = []
   let idleMs = 0
-  const turn = { atEnd: (run: () => void) => void atEnd.push(run), idleMs: () => idleMs }
+  const turn = {
+    atEnd: (run: () => void) => void atEnd.push(run),
+    idleMs: () => idleMs,
+    cpuMs: () => clock.now() - idleMs,
+  }
   const admission = new Admission({ registry, clock, random: seededRandom(2), turn })
   const admissionClass = admission.route({ name: 'GET /', ...route })
   return {

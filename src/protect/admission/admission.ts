@@ -35,6 +35,7 @@ export class Admission {
   readonly #pressure = new PressureGauge()
   #windowMs = 0
   #windowIdleMs = 0
+  #windowCpuMs = 0
   #arrivals = 0
   #draining = false
 
@@ -241,7 +242,7 @@ export class Admission {
     admissionClass.ranQueued++
     if (unit.tenant !== undefined) this.#use.gave(unit.tenant, admissionClass.costMs, nowMs)
     unit.run()
-    if (admissionClass.lessons === 0) this.#costs.timed(admissionClass, this.#clock.now() - nowMs)
+    if (admissionClass.lessons <= 1) this.#costs.timed(admissionClass, this.#clock.now() - nowMs)
     return true
   }
 
@@ -277,13 +278,18 @@ export class Admission {
     if (this.#dispatcher.queue.overloaded) this.#pressure.overloaded(nowMs)
     const windowMs = nowMs - this.#windowMs
     if (windowMs < windowOfMs) return
-    const idleMs = this.#turn.idleMs()
-    if (windowMs < tooLongMs) this.#costs.learn(windowMs - (idleMs - this.#windowIdleMs))
-    else this.#costs.forget()
+    const [idleMs, cpuMs] = [this.#turn.idleMs(), this.#turn.cpuMs()]
+    if (windowMs < tooLongMs) {
+      // In CPU time: what the machine gives to others meanwhile says nothing of what units cost.
+      const workedMs = cpuMs - this.#windowCpuMs
+      this.#costs.learn(workedMs)
+      this.#dispatcher.stretched(windowMs - (idleMs - this.#windowIdleMs), workedMs)
+    } else this.#costs.forget()
     this.#refusals.endWindow(this.#arrivals, nowMs)
     this.#arrivals = 0
     this.#windowMs = nowMs
     this.#windowIdleMs = idleMs
+    this.#windowCpuMs = cpuMs
   }
 }
 

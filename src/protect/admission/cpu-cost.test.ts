@@ -35,13 +35,18 @@ test('one pause of the process moves no cost by more than half', () => {
   assert.ok(Math.abs(one.cpuMs - 2) < 0.05)
 })
 
-test('a guess yields to the first run that was timed, and later ones to the windows', () => {
+test('a guess yields to the cheapest of the first runs that were timed, and those to the windows', () => {
   const costs = new CpuCosts()
   const one = work(100)
   costs.timed(one, 3)
   assert.equal(one.cpuMs, 3)
   costs.timed(one, 50)
   assert.equal(one.cpuMs, 3)
+  costs.timed(one, 0.5)
+  assert.equal(one.cpuMs, 0.5)
+  window(costs, 5, [one, 10])
+  costs.timed(one, 0.1)
+  assert.equal(one.cpuMs, 0.5)
 })
 
 test('no cost falls to 0, and a window without work teaches nothing', () => {

@@ -9,7 +9,7 @@ export interface Costed {
 }
 
 /**
- * Learns what a unit of each class costs the event loop, from nothing but how busy the loop was while known
+ * Learns what a unit of each class costs the event loop, from nothing but the CPU time that it had while known
  * numbers of each were done: normalised least mean squares, in shares of each cost, so that what is dear learns
  * more from an error than what is cheap, and no cost falls below 0. So it sees what runs after an `await` and what the
  * framework does around a handler, which no stopwatch around the handler would.
@@ -24,10 +24,13 @@ export class CpuCosts {
     if (work.doneInWindow++ === 0) this.#touched.push(work)
   }
 
-  /** Sets the first guess right by one run that was timed by itself; later ones teach nothing. */
+  /**
+   * Sets the first guess right by runs that were timed by themselves, until a window has been learnt from. Code that
+   * runs for the first time is compiled for the first time, so that the cheapest of these runs tells most.
+   */
   timed (work: Costed, ms: number): void {
-    if (work.lessons > 0) return
-    work.cpuMs = ms
+    if (work.lessons > 1) return
+    work.cpuMs = work.lessons === 0 ? ms : Math.min(work.cpuMs, ms)
     work.lessons = 1
   }
 

@@ -46,6 +46,8 @@ export class Dispatcher implements Pace {
   #idleMs = 0
   #lagMs = 0
   #delayMs = 0
+  /** Time that passes for each unit of CPU time: more than 1 where the machine has others to serve, or throttles. */
+  #stretch = 1
 
   constructor (options: DispatcherOptions) {
     this.#options = options
@@ -63,7 +65,7 @@ export class Dispatcher implements Pace {
 
   /** How long all that waits will take, in milliseconds. */
   get waitMs (): number {
-    return this.queue.costMs
+    return this.queue.costMs * this.#stretch
   }
 
   /** How long one of those that wait will take, on average. */
@@ -96,6 +98,13 @@ export class Dispatcher implements Pace {
   /** Tells that a unit is run where it was read. */
   ran (costMs: number): void {
     this.#turnCostMs += costMs
+  }
+
+  /** Tells how much CPU time a stretch of work of `busyMs` has come to. */
+  stretched (busyMs: number, cpuMs: number): void {
+    if (cpuMs <= 0) return
+    const stretch = Math.min(mostStretch, Math.max(1, busyMs / cpuMs))
+    this.#stretch += (stretch - this.#stretch) * 0.1
   }
 
   push (waiting: WaitingUnit, nowMs: number): void {
@@ -178,3 +187,4 @@ const sliceMs = 2
 const skipMs = 8
 const mostSteps = 32
 const worthMeasuringMs = 20
+const mostStretch = 10

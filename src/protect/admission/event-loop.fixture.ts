@@ -104,7 +104,7 @@ export function simulate (loads: readonly SimulatedLoad[], options: SimulationOp
     registry,
     clock,
     random,
-    turn: { atEnd: (run) => turnEnd.push(run), idleMs: () => idleMs },
+    turn: { atEnd: (run) => turnEnd.push(run), idleMs: () => idleMs, cpuMs: () => clock.now() - idleMs },
   })
   const classes = new Map<string, AdmissionClass>()
   const pools = new Map<SimulatedPool, PoolState>()

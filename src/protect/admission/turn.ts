@@ -9,10 +9,16 @@ export interface Turn {
   readonly atEnd: (run: () => void) => void
   /** How long the loop has waited with nothing to do since it started, in milliseconds; it only rises. */
   readonly idleMs: () => number
+  /** CPU time that the loop's thread has had since it started, in milliseconds; it only rises. */
+  readonly cpuMs: () => number
 }
 
 /** The process's own event loop: `setImmediate` runs in the phase after the one that reads sockets. */
 export const systemTurn: Turn = {
   atEnd: (run) => void setImmediate(run),
   idleMs: () => performance.nodeTiming.idleTime,
+  cpuMs () {
+    const { user, system } = process.threadCpuUsage()
+    return (user + system) / 1_000
+  },
 }
