@@ -65,8 +65,8 @@ interface Given {
   readonly endsIn?: Admission
 }
 
-/** An admission whose event loop is turned by hand. */
-function setUp (route: Partial<AdmissionRoute> = {}) {
+/** An admission whose event loop is turned by hand. @param cpuShare of the time that it works, on a CPU */
+function setUp (route: Partial<AdmissionRoute> = {}, cpuShare = 1) {
   const clock = manualClock()
   const registry = new MetricsRegistry({ clock, random: seededRandom(1) })
   let atEnd: (() => void)[] = []
@@ -154,6 +154,24 @@ test('more than can be run in time is refused at once, with a time to come back'
     assert.equal(refusal?.reason, 'queue-full')
     assert.ok(Number.isInteger(refusal.retryAfterSeconds) && refusal.retryAfterSeconds >= 1)
   }
+})
+
+test('where the machine gives half of its time to others, as much waits as can be run in time, and no more', () => {
+  const waiting = [1, 0.5].map((cpuShare) => {
+    const { admission, arrive, endTurn, turnsLeft } = setUp({}, cpuShare)
+    const given = { costMs: 4, endsIn: admission }
+    for (let at = 0; at < 1_000; at++) {
+      arrive(given)
+      arrive(given)
+      while (turnsLeft()) endTurn()
+    }
+    return Array.from({ length: 100 }, () => arrive(given)).filter(({ ran, refusal }) =>
+      ran === 0 && !refusal
+    ).length
+  })
+  const [alone = 0, shared = 0] = waiting
+  assert.ok(alone >= 10 && alone <= 25, `${alone}`)
+  assert.ok(Math.abs(shared - alone) <= 2, `${shared} and ${alone}`)
 })
 
 test('a critical request finds a place in a full queue, at the cost of one that matters least', () => {
