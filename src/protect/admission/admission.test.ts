@@ -74,7 +74,7 @@ function setUp (route: Partial<AdmissionRoute> = {}, cpuShare = 1) {
   const turn = {
     atEnd: (run: () => void) => void atEnd.push(run),
     idleMs: () => idleMs,
-    cpuMs: () => clock.now() - idleMs,
+    cpuMs: () => (clock.now() - idleMs) * cpuShare,
   }
   const admission = new Admission({ registry, clock, random: seededRandom(2), turn })
   const admissionClass = admission.route({ name: 'GET /', ...route })
