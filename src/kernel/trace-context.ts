@@ -16,7 +16,9 @@ export interface TraceContext {
   readonly state: string | undefined
 }
 
-const pattern = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/
+/** Length of the four fields of version 00 with their dashes. */
+const headerLength = 55
+const dash = 0x2d
 const zeroTraceId = '0'.repeat(32)
 const zeroSpanId = '0'.repeat(16)
 const maximumStateLength = 512
@@ -30,9 +32,17 @@ const maximumStateLength = 512
  * @see https://www.w3.org/TR/trace-context/#traceparent-header
  */
 export function parseTraceparent (header: string, state?: string): TraceContext | undefined {
-  const [, version, traceId, spanId, flags, rest] = pattern.exec(header) ?? []
-  if (traceId === undefined || spanId === undefined || flags === undefined) return undefined
-  if (version === 'ff' || (version === '00' && rest !== undefined)) return undefined
+  const isVersion00 = header.startsWith('00-')
+  if (header.length < headerLength || (isVersion00 && header.length > headerLength)) return undefined
+  if (header.length > headerLength && header.charCodeAt(headerLength) !== dash) return undefined
+  for (let at = 0; at < headerLength; at++) {
+    const isDash = at === 2 || at === 35 || at === 52
+    if (isDash ? header.charCodeAt(at) !== dash : !isHexDigit(header.charCodeAt(at))) return undefined
+  }
+  if (header.startsWith('ff')) return undefined
+  const traceId = header.slice(3, 35)
+  const spanId = header.slice(36, 52)
+  const flags = header.slice(53, headerLength)
   if (traceId === zeroTraceId || spanId === zeroSpanId) return undefined
   const sampled = (Number.parseInt(flags, 16) & 1) === 1
   return { traceId, spanId, sampled, state: keptState(state) }
@@ -56,6 +66,11 @@ export function newTrace (sampled: boolean, random: Random): TraceContext {
     sampled,
     state: undefined,
   }
+}
+
+/** Of a character code: 0 to 9 or a to f; upper case is invalid. */
+function isHexDigit (code: number): boolean {
+  return (code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x66)
 }
 
 function newSpanId (random: Random): string {
