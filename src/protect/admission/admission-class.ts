@@ -62,6 +62,7 @@ export class AdmissionClass implements Costed, Timed {
   /** Run without having waited, and after it. */
   ranAtOnce = 0
   ranQueued = 0
+  readonly #guessMs: number
 
   constructor (
     { name, stream = false, exempt = false, firstGuess = {} }: AdmissionRoute,
@@ -71,12 +72,20 @@ export class AdmissionClass implements Costed, Timed {
     this.stream = stream
     this.exempt = exempt
     this.room = room
-    this.cpuMs = firstGuess.cpuMs ?? 1
+    this.cpuMs = this.#guessMs = firstGuess.cpuMs ?? 1
   }
 
   /** What of the worker one unit takes: of its event loop, and of what may be in flight. */
   get costMs (): number {
     return this.cpuMs + this.latencyMs / this.room.limiter.limit
+  }
+
+  /**
+   * CPU time that a unit which waits is reckoned with. A route's first runs are dear, since its code is compiled on the
+   * way: as long as little has been learnt, they count no more than the guess.
+   */
+  get turnMs (): number {
+    return this.lessons <= youngLessons ? Math.min(this.cpuMs, this.#guessMs) : this.cpuMs
   }
 
   /** Whether its units wait for something: those that only compute are held back by their turn alone. */
@@ -101,3 +110,5 @@ export class AdmissionClass implements Costed, Timed {
 
 /** Shorter waits than this are no wait: the event loop's own turns take as long. */
 const leastWaitMs = 5
+/** Windows of 50 ms in which the route was run. */
+const youngLessons = 6

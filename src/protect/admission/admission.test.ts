@@ -277,11 +277,24 @@ test('as many as the room takes are in flight; the next waits, and runs when one
   assert.equal(next.ran, 1)
 })
 
+test('little traffic teaches no rate: a burst after it waits for room, and is not judged by what was asked before', () => {
+  const { admission, arrive, endTurn, idle } = setUp({ firstGuess: { inFlight: 4, cpuMs: 0.01 } })
+  for (let at = 0; at < 40; at++) {
+    const alone = arrive({ costMs: 0 })
+    idle(20)
+    admission.finished(alone, 'answered')
+    endTurn()
+    idle(180)
+  }
+  const burst = Array.from({ length: 16 }, () => arrive({ costMs: 0 }))
+  assert.deepEqual([...new Set(burst.map(({ refusal }) => refusal?.reason))], [undefined])
+})
+
 test('those that wait for room are refused by the clock when nothing ends', () => {
   const { arrive, clock } = setUp({ firstGuess: { inFlight: 4, cpuMs: 0.01 } })
   for (let at = 0; at < 4; at++) arrive({ costMs: 0 })
   const next = arrive({ costMs: 0 })
-  clock.advance(110)
+  clock.advance(200)
   assert.equal(next.refusal?.reason, 'too-old')
   assert.equal(clock.pending(), 0)
 })

@@ -149,7 +149,7 @@ export class Admission {
       unit,
       lane,
       heavy,
-      costMs: admissionClass.cpuMs,
+      costMs: admissionClass.turnMs,
       // Not from when it reached its socket: what the loop was late for is no reason to refuse, only a queue is.
       sinceMs: nowMs,
       calledIn: false,

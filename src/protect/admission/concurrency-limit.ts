@@ -24,6 +24,7 @@ export class ConcurrencyLimit {
   /** The most units that were in flight to some purpose: the best rate of completion times base latency. */
   #carried = 0
   #bestRate = 0
+  #wasEverFull = false
   /** While each doubling of the limit brings more throughput, and latency does not rise. */
   #starting = true
   #gainless = 0
@@ -52,9 +53,12 @@ export class ConcurrencyLimit {
     return this.#limit
   }
 
-  /** Units per millisecond that were completed, at best. */
-  get bestRate (): number {
-    return this.#bestRate
+  /**
+   * Units per millisecond that are completed when all room is taken; 0 as long as it never was, since what is completed
+   * below that is what was asked for.
+   */
+  get fullRate (): number {
+    return this.#wasEverFull ? this.#bestRate : 0
   }
 
   /** Tells that a unit found no room: only then does the limit say anything about what could be carried. */
@@ -119,6 +123,7 @@ export class ConcurrencyLimit {
     if (this.#probe !== undefined) return this.#probed(this.#probe, stretch, nowMs)
     if (!this.#full) return this.#learnUnloaded(rate)
 
+    this.#wasEverFull = true
     const gained = rate > 1.2 * this.#bestRate
     this.#bestRate = Math.max(rate, this.#bestRate * 0.95)
     if (Number.isNaN(stretch)) {
@@ -144,7 +149,8 @@ export class ConcurrencyLimit {
 
   /** Nobody was in anybody's way, so that latency is the base, and may drift with it. */
   #learnUnloaded (rate: number): void {
-    this.#bestRate = Math.max(rate, this.#bestRate * 0.98)
+    // A lower rate says that less was asked for, not that less could be done.
+    this.#bestRate = Math.max(rate, this.#bestRate)
     if (this.#mostInFlight > this.#limit / 2) return
     this.#learnBase((baseMs, latencyMs) => Math.min(latencyMs, baseMs + (latencyMs - baseMs) * 0.1))
   }

@@ -28,8 +28,8 @@ export class Room<Unit> implements Pace {
 
   /** How often room becomes free when all of it is taken, as the time between two, in milliseconds. */
   get unitMs (): number {
-    const { bestRate } = this.limiter
-    return bestRate > 0 ? Math.min(mostUnitMs, 1 / bestRate) : guessedUnitMs
+    const { fullRate } = this.limiter
+    return fullRate > 0 ? Math.min(mostUnitMs, 1 / fullRate) : guessedUnitMs
   }
 
   get waitMs (): number {

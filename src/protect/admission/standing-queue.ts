@@ -45,7 +45,7 @@ export class StandingQueue {
 
   /** After which age a unit that waits is given up. */
   patienceMs (unitMs: number): number {
-    return this.boundMs(unitMs) * (this.#overloaded ? 2 : 1.2)
+    return this.boundMs(unitMs) * (this.#overloaded ? 2 : 2.5)
   }
 }
 
