@@ -134,7 +134,7 @@ function outcome (
     },
     notes: [
       'A clock read is most of a check with one key. "Arrival known" is given the time, as the request path has read ' +
-      'it when a check is due; every other row reads the clock itself. The checks compare that row.',
+      'it when a check is due; every other row reads the clock itself, and the checks compare one that does.',
       'Each figure comes from a process of its own. Keys are addresses; with 1M keys each is a new string, as in a ' +
       `server, and Plimsoll's table holds ${plimsollKeys} keys but in the row of its default.`,
       'Of the default table, keys beyond its room share cells: it forgets nobody who is limited, and may limit ' +
@@ -149,7 +149,7 @@ function checksOf (
   memory: ReadonlyMap<string, MemoryUse>
 ): readonly Check[] {
   const share = (rates: ReadonlyMap<string, readonly number[]>): number =>
-    ratio(rates.get(names.timed) ?? [], rates.get(fastest(rates)) ?? []).median
+    ratio(rates.get(names.rate) ?? [], rates.get(fastest(rates)) ?? []).median
   const use = memory.get(names.byDefault)
   return [
     atLeast('limiter: checks per second with 1 key against the fastest peer', share(one), 'ratio', 1),

@@ -61,13 +61,13 @@ function seriesOf (subjects: readonly OverloadSubject[], quick: boolean): readon
   const { served, nodeHttp, fastify, connections, pressure, cap, gunicorn } = names
   if (quick) return [of('cpu', 'open', [1, 1], [served, cap]), of('wait', 'anew', [1, 1], [served])]
   return [
-    of('cpu', 'open', [3, 2], [served, nodeHttp, fastify, connections, pressure, cap, gunicorn]),
-    of('cpu', 'anew', [3, 1], [served, nodeHttp, connections, pressure, cap, gunicorn]),
-    of('cpu', 'fresh', [2, 1], [served, nodeHttp]),
-    of('wait', 'open', [3, 1], [served, fastify, cap]),
-    of('wait', 'anew', [2, 1], [served]),
-    of('mixed', 'open', [3, 1], [served, fastify, cap]),
-    of('mixed', 'anew', [2, 1], [served]),
+    of('cpu', 'open', [3, 1], [served, nodeHttp, connections, pressure, cap, gunicorn]),
+    of('cpu', 'anew', [2, 1], [served, connections, cap]),
+    of('cpu', 'fresh', [1, 1], [served]),
+    of('wait', 'open', [2, 1], [served, fastify, cap]),
+    of('wait', 'anew', [1, 1], [served]),
+    of('mixed', 'open', [2, 1], [served, cap]),
+    of('mixed', 'anew', [1, 1], [served]),
   ]
 }
 
