@@ -38,12 +38,13 @@ interface LocalStore {
 }
 
 function localStore (keys: number): (most: number) => Check {
-  const Store = require('@fastify/rate-limit/store/LocalStore.js') as new(
-    continueExceeding: boolean,
-    exponentialBackoff: boolean,
-    keys: number
-  ) => LocalStore
   return (most) => {
+    // When it is measured: until then the peers need not be installed.
+    const Store = require('@fastify/rate-limit/store/LocalStore.js') as new(
+      continueExceeding: boolean,
+      exponentialBackoff: boolean,
+      keys: number
+    ) => LocalStore
     const store = new Store(false, false, keys)
     let admitted = false
     const done = (_: Error | null, { current }: LocalStoreEntry): void => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { finishing, finishingNow, withDeadline, within } from './context-part.ts'
+import { finishing, finishingNow, unitOf, withDeadline, within } from './context-part.ts'
 import { WorkSignal } from './context-signal.ts'
 import { type Context, currentContext, runWithContext } from './context.ts'
 import { Deadline } from './deadline.ts'
@@ -91,4 +91,17 @@ test('work that must finish is counted until it does, also when it throws or has
   assert.equal(finishingNow(), 1)
   await assert.rejects(failing, /disk full/)
   assert.equal(finishingNow(), 0)
+})
+
+test('a part of a part, and work that must finish in it, belong to one unit', async () => {
+  const { context } = workOf(1_000)
+  assert.equal(unitOf(context), context)
+  const part = withDeadline(withDeadline(context, context.deadline), context.deadline)
+  assert.equal(unitOf(part), context)
+  await runWithContext(part, () =>
+    finishing(async () => {
+      const inside = currentContext()
+      assert.notEqual(inside, part)
+      assert.equal(inside === undefined ? undefined : unitOf(inside), context)
+    }))
 })

@@ -68,6 +68,16 @@ export function withDeadline (context: Context, deadline: Deadline): ContextPart
 }
 
 /**
+ * The unit of work that `context` is a part of, or is itself. What belongs to the unit as a whole is kept by this one,
+ * e.g. in a WeakMap.
+ */
+export function unitOf (context: Context): Context {
+  let unit = context
+  while (unit instanceof Part) unit = unit.whole
+  return unit
+}
+
+/**
  * Runs `work` with at most `ms` milliseconds of what its context has left. Outside of any context it runs as
  * it is, without a deadline.
  */

@@ -1,7 +1,7 @@
 export { type BackoffLimits, fullJitter } from './backoff.ts'
 export { type Bytes, formatBytes, parseBytes } from './bytes.ts'
 export { type Cancel, type Clock, sleep, systemClock } from './clock.ts'
-export { type ContextPart, finishing, finishingNow, withDeadline, within } from './context-part.ts'
+export { type ContextPart, finishing, finishingNow, unitOf, withDeadline, within } from './context-part.ts'
 export { CallerGoneError, type WatchedWork, WorkSignal } from './context-signal.ts'
 export { type Context, currentContext, enterContext, runWithContext, runWithoutContext } from './context.ts'
 export { criticalities, type Criticality, parseCriticality } from './criticality.ts'
