@@ -21,7 +21,7 @@ function cancellerWith (clock: ManualClock, send?: CancellerOptions['send']): Ca
 function statement (): Statement {
   const nothing = (): void => {}
   const given = { text: 'SELECT 1', values: undefined, context: undefined, resolve: nothing, reject: nothing }
-  return new Statement({ giveUp: nothing }, given)
+  return new Statement(given, undefined)
 }
 
 /** What the canceller reads of a client. */

@@ -1,3 +1,5 @@
 export { DatabaseLostError, PoolWaitTimeoutError } from './errors.ts'
-export { type PoolDeadlineOptions, withDeadlines } from './pool.ts'
+export { openPool, type OpenPoolOptions } from './open-pool.ts'
+export { type GovernOptions, governPool } from './pool.ts'
 export { poolProblems } from './problems.ts'
+export type { StatementObserver, StatementOutcome } from './statement-observer.ts'

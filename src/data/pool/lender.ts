@@ -10,7 +10,7 @@ export interface LenderOptions extends SessionCommons {
 }
 
 /** Hears of a connection, or of why there is none. */
-export type Borrower = (error: unknown, client?: PoolClient) => void
+export type Borrower = (error: unknown, client?: PoolClient, session?: Session) => void
 
 type Connect = (callback: (error: Error | undefined, client: PoolClient, done: Release) => void) => void
 type Release = (error?: Error | boolean) => void
@@ -55,11 +55,11 @@ class Request {
     this.#cancelTimer = undefined
   }
 
-  answer (error: unknown, client?: PoolClient): void {
+  answer (error: unknown, client?: PoolClient, session?: Session): void {
     this.answered = true
     this.stopTimer()
     this.#signal?.removeEventListener('abort', this)
-    this.#answer(error, client)
+    this.#answer(error, client, session)
   }
 }
 
@@ -144,7 +144,7 @@ export class Lender {
     client.release = this.#releaseOnce(session, done)
     const { clock, metrics } = this.#options
     metrics.waits.record(request.sinceMs === undefined ? 0 : (clock.now() - request.sinceMs) / 1_000)
-    request.answer(undefined, client)
+    request.answer(undefined, client, session)
   }
 
   #releaseOnce (session: Session, done: Release): Release {

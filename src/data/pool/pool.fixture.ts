@@ -10,7 +10,7 @@ import {
   WorkSignal,
 } from '../../kernel/index.ts'
 import { MetricsRegistry } from '../../telemetry/index.ts'
-import { type PoolDeadlineOptions, withDeadlines } from './pool.ts'
+import { type GovernOptions, governPool } from './pool.ts'
 
 export interface TestPool extends AsyncDisposable {
   readonly pool: pg.Pool
@@ -22,12 +22,12 @@ export interface TestPool extends AsyncDisposable {
 /** A pool with deadlines over a real database; it ends with its scope. */
 export function testPool (
   config: pg.PoolConfig,
-  options: Omit<PoolDeadlineOptions, 'registry'> = {}
+  options: Omit<GovernOptions, 'registry'> = {}
 ): TestPool {
   const registry = new MetricsRegistry()
   const pool = new pg.Pool(config)
   pool.on('error', () => {})
-  withDeadlines(pool, { registry, ...options })
+  governPool(pool, { registry, ...options })
   return {
     pool,
     registry,

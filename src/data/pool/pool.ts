@@ -1,12 +1,15 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { Pool, PoolClient } from 'pg'
-import { type Clock, SettingError, systemClock } from '../../kernel/index.ts'
+import { type Clock, currentContext, SettingError, systemClock } from '../../kernel/index.ts'
 import type { MetricsRegistry } from '../../telemetry/index.ts'
 import { Canceller } from './canceller.ts'
 import { Lender } from './lender.ts'
 import { poolMetrics, type PoolState } from './metrics.ts'
+import { rethrowFromCaller } from './session.ts'
+import { oneObserver, type StatementObserver } from './statement-observer.ts'
+import { type GivenStatement, type Hearing, Statement, type StatementText } from './statement.ts'
 
-export interface PoolDeadlineOptions {
+export interface GovernOptions {
   readonly registry: MetricsRegistry
   /** @default the system's clock */
   readonly clock?: Clock
@@ -25,6 +28,8 @@ export interface PoolDeadlineOptions {
    * milliseconds. @default 5,000
    */
   readonly confirmMs?: number
+  /** Hear of each statement. @default none */
+  readonly observers?: readonly StatementObserver[]
 }
 
 /**
@@ -39,7 +44,7 @@ export interface PoolDeadlineOptions {
  *
  * @throws SettingError for options out of range
  */
-export function withDeadlines (pool: Pool, options: PoolDeadlineOptions): Pool {
+export function governPool (pool: Pool, options: GovernOptions): Pool {
   const { registry, clock = systemClock, statementTimeouts = 'session' } = options
   const { waitMs = 5_000, cancelLimit = 4, confirmMs = 5_000 } = options
   if (!(waitMs > 0)) throw new SettingError('waitMs', 'above 0', waitMs)
@@ -48,7 +53,9 @@ export function withDeadlines (pool: Pool, options: PoolDeadlineOptions): Pool {
 
   const metrics = poolMetrics(registry, (): PoolState => lender.state)
   const canceller = new Canceller({ clock, metrics, limit: cancelLimit, confirmMs })
-  const lender = new Lender(pool, { clock, metrics, canceller, statementTimeouts, waitMs })
+  const observer = oneObserver(options.observers ?? [])
+  const hearing = observer === undefined ? undefined : { observer, clock }
+  const lender = new Lender(pool, { clock, metrics, canceller, statementTimeouts, waitMs, hearing })
   const plain = { query: pool.query.bind(pool) as Query, end: pool.end.bind(pool) as End }
 
   pool.connect = function connect (callback?: ConnectCallback): Promise<PoolClient> | undefined {
@@ -66,7 +73,7 @@ export function withDeadlines (pool: Pool, options: PoolDeadlineOptions): Pool {
       typeof text === 'object' && text !== null && !('submit' in text)
     if (!isPlain) return plain.query(text, values, callback)
     const given = typeof values === 'function' ? values : callback
-    const result = queryOnce(lender, text, typeof values === 'function' ? undefined : values)
+    const result = queryOnce(lender, hearing, text, typeof values === 'function' ? undefined : values)
     if (typeof given !== 'function') return result
     const answer = given as QueryCallback
     // Out of the promise, so that what the callback throws is an uncaught exception, as it is in pg.
@@ -97,11 +104,32 @@ function borrow (lender: Lender): Promise<PoolClient> {
   })
 }
 
-async function queryOnce (lender: Lender, text: unknown, values: unknown): Promise<unknown> {
-  const client = await borrow(lender)
-  try {
-    return await (client.query as Query)(text, values)
-  } finally {
-    client.release()
-  }
+function queryOnce (
+  lender: Lender,
+  hearing: Hearing | undefined,
+  text: StatementText,
+  values: unknown
+): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    let release = (): void => {}
+    const given: GivenStatement = {
+      text,
+      values,
+      context: currentContext(),
+      resolve: (result) => {
+        release()
+        resolve(result)
+      },
+      reject: (error) => {
+        release()
+        reject(error)
+      },
+    }
+    const statement = new Statement(given, hearing)
+    lender.borrow((error, client, session) => {
+      if (session === undefined) return statement.reject(error)
+      release = () => client!.release()
+      session.submit(statement)
+    })
+  }).catch(rethrowFromCaller)
 }

@@ -5,7 +5,7 @@ import type { Canceller } from './canceller.ts'
 import { DatabaseLostError, endsConnection } from './errors.ts'
 import type { GiveUpReason, PoolMetrics } from './metrics.ts'
 import { readSession } from './session-facts.ts'
-import { Statement, type StatementKeeper, type StatementText } from './statement.ts'
+import { type Hearing, Statement, type StatementKeeper, type StatementText } from './statement.ts'
 import { timeoutFor } from './timeout-buckets.ts'
 
 /** What all sessions of a pool share. */
@@ -14,6 +14,7 @@ export interface SessionCommons {
   readonly metrics: PoolMetrics
   readonly canceller: Canceller
   readonly statementTimeouts: 'session' | 'off'
+  readonly hearing: Hearing | undefined
 }
 
 /** A session that serves work of different deadlines keeps the longest, instead of changing all the time. */
@@ -62,14 +63,33 @@ export class Session implements StatementKeeper {
     if (typeof text !== 'string' && !isConfig(text)) return this.#send(text, values, callback)
     const given = callbackOf(text, values, callback)
     const onlyValues = typeof values === 'function' ? undefined : values
+    const context = currentContext()
+    const { hearing } = this.#commons
     if (given !== undefined) {
       // Whoever answers runs for another request, or for none.
       const answer = AsyncResource.bind(given) as Callback
-      this.#submit(text, onlyValues, (result) => answer(null, result), answer)
+      const resolve = (result: unknown): void => answer(null, result)
+      this.submit(new Statement({ text, values: onlyValues, context, resolve, reject: answer }, hearing))
       return undefined
     }
-    return new Promise((resolve, reject) => this.#submit(text, onlyValues, resolve, reject))
-      .catch(rethrowFromCaller)
+    return new Promise((resolve, reject) =>
+      this.submit(new Statement({ text, values: onlyValues, context, resolve, reject }, hearing))
+    ).catch(rethrowFromCaller)
+  }
+
+  /** Runs a statement when those before it have ended, unless the work that asked for it is over. */
+  submit (statement: Statement): void {
+    const { context } = statement
+    if (context !== undefined && statement.ending !== 'rollback') {
+      const refusal = refusalOf(context)
+      if (refusal !== undefined) {
+        this.#gaveUp = true
+        return statement.reject(refusal)
+      }
+      statement.watch(context.signal, this)
+    }
+    if (this.#mayStart()) this.#start(statement)
+    else this.#waiting.push(statement)
   }
 
   /** Calls `run` as soon as the session is ready for somebody else: at once, if it is. */
@@ -110,26 +130,6 @@ export class Session implements StatementKeeper {
       this.#cancelling = false
       this.#advance()
     })
-  }
-
-  #submit (
-    text: StatementText,
-    values: unknown,
-    resolve: (result: unknown) => void,
-    reject: (error: unknown) => void
-  ): void {
-    const context = currentContext()
-    const statement = new Statement(this, { text, values, context, resolve, reject })
-    if (context !== undefined && statement.ending !== 'rollback') {
-      const refusal = refusalOf(context)
-      if (refusal !== undefined) {
-        this.#gaveUp = true
-        return statement.reject(refusal)
-      }
-      statement.watch(context.signal)
-    }
-    if (this.#mayStart()) this.#start(statement)
-    else this.#waiting.push(statement)
   }
 
   #mayStart (): boolean {
@@ -282,7 +282,7 @@ function isTimeout (error: unknown): boolean {
 }
 
 /** As `pg` does: the stack that leads to the socket is replaced by the one that leads to the query. */
-function rethrowFromCaller (error: unknown): never {
+export function rethrowFromCaller (error: unknown): never {
   const shared = error instanceof Error && 'code' in error &&
     (error.code === 'CALLER_GONE' || error.code === 'DEADLINE_EXCEEDED')
   if (error instanceof Error && !shared) Error.captureStackTrace(error)

@@ -7,7 +7,7 @@ export type Transaction = Pick<PoolClient, 'query'>
 /**
  * Runs `work` in one transaction: committed when it resolves, rolled back when it throws.
  *
- * Under a deadline (`withDeadlines`) each statement ends with it. A transaction whose caller has gone by the
+ * Under a deadline (`governPool`) each statement ends with it. A transaction whose caller has gone by the
  * end of `work` is rolled back; once `commit` is sent, it finishes.
  *
  * A connection on which even the rollback fails is thrown away, not given back to the pool.

@@ -55,7 +55,7 @@ async function openDatabase (
   const pool = await engine.connect()
   onProgress('applying migrations')
   // Loaded by services with a database, so that the others start without it.
-  const { migrate, withDeadlines } = await import('../../data/index.ts')
+  const { migrate, governPool } = await import('../../data/index.ts')
   await migrate({
     pool,
     schema,
@@ -64,7 +64,7 @@ async function openDatabase (
     onProgress: ({ done, total, name }) => onProgress(`migration ${name}`, total === 0 ? 1 : done / total),
   })
   health.addCheck({ name: 'postgres', run: (signal) => engine.check(signal) })
-  return withDeadlines(pool, { registry, waitMs, statementTimeouts })
+  return governPool(pool, { registry, waitMs, statementTimeouts })
 }
 
 async function openThreads (
