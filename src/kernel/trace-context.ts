@@ -61,7 +61,7 @@ export function childTrace (parent: TraceContext, random: Random): TraceContext 
 /** The first span of a new trace. */
 export function newTrace (sampled: boolean, random: Random): TraceContext {
   return {
-    traceId: hex8(random) + hex8(random) + newSpanId(random),
+    traceId: newTraceId(random),
     spanId: newSpanId(random),
     sampled,
     state: undefined,
@@ -73,13 +73,28 @@ function isHexDigit (code: number): boolean {
   return (code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x66)
 }
 
+function newTraceId (random: Random): string {
+  const id = hex(random, 4)
+  return id === zeroTraceId ? `${'0'.repeat(31)}1` : id
+}
+
 function newSpanId (random: Random): string {
-  const id = hex8(random) + hex8(random)
+  const id = hex(random, 2)
   return id === zeroSpanId ? '0000000000000001' : id
 }
 
-function hex8 (random: Random): string {
-  return Math.floor(random() * 2 ** 32).toString(16).padStart(8, '0')
+const digits = Buffer.from('0123456789abcdef')
+/** Where ids are put together; a string is made of it at once, so that one serves all. */
+const scratch = Buffer.alloc(32)
+
+/** So many times 8 digits. Written as bytes: numbers of 32 bits are slow to turn into text, and every refusal names a trace. */
+function hex (random: Random, words: number): string {
+  let at = 0
+  for (let word = 0; word < words; word++) {
+    const value = Math.floor(random() * 2 ** 32)
+    for (let shift = 28; shift >= 0; shift -= 4) scratch[at++] = digits[(value >>> shift) & 15]!
+  }
+  return scratch.toString('latin1', 0, at)
 }
 
 function keptState (state: string | undefined): string | undefined {

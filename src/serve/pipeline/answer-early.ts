@@ -12,14 +12,14 @@ const heads = new Map<Refusal, string>()
 export function answerRefusal (unit: RequestUnit, refusal: Refusal): void {
   unit.reply.header('retry-after', refusal.retryAfterSeconds)
   const body = `${headOf(refusal)}${idsOf(unit)}`
-  // All of it is ASCII: the ids because they are checked, the rest because we wrote it.
-  answer(unit, OVERLOADED.status, body, body.length)
+  // All of it is ASCII: the ids because they are checked, the rest because we wrote it. Latin-1 is written as it is.
+  answer(unit, OVERLOADED.status, body, body.length, 'latin1')
 }
 
 /** Answers a request that need go no further. */
 export function answerEarly (unit: RequestUnit, problem: Problem): void {
   const body = `${membersOf(problem.toDocument())}${idsOf(unit)}`
-  answer(unit, problem.statusCode, body, Buffer.byteLength(body))
+  answer(unit, problem.statusCode, body, Buffer.byteLength(body), 'utf8')
 }
 
 /**
@@ -27,7 +27,13 @@ export function answerEarly (unit: RequestUnit, problem: Problem): void {
  * is left for what is served. What earlier hooks have put on the reply (CORS, say) goes out with it, and the
  * connection stays open for the client's next try.
  */
-function answer ({ reply }: RequestUnit, status: number, body: string, bytes: number): void {
+function answer (
+  { reply }: RequestUnit,
+  status: number,
+  body: string,
+  bytes: number,
+  encoding: 'latin1' | 'utf8'
+): void {
   // A copy that Fastify makes for whoever asks.
   const headers = reply.getHeaders() as OutgoingHttpHeaders
   headers['content-type'] = problemMediaType
@@ -36,7 +42,7 @@ function answer ({ reply }: RequestUnit, status: number, body: string, bytes: nu
   reply.hijack()
   const { raw } = reply
   raw.writeHead(status, headers)
-  raw.end(body)
+  raw.end(body, encoding)
 }
 
 /** The members that differ from request to request, and the end of the document. */
