@@ -37,7 +37,6 @@ export class Admission {
   #windowIdleMs = 0
   #windowCpuMs = 0
   #arrivals = 0
-  #draining = false
 
   constructor (
     { registry, clock = systemClock, random = systemRandom, turn = systemTurn }: AdmissionOptions
@@ -83,7 +82,7 @@ export class Admission {
     const { admissionClass, startedMs } = unit
     this.#arrivals++
     this.#dispatcher.begin(startedMs)
-    const calm = !this.#pressure.isOn(startedMs) && !this.#draining &&
+    const calm = !this.#pressure.isOn(startedMs) &&
       admissionClass.room.inFlight * 2 < admissionClass.room.limiter.limit &&
       startedMs + this.#dispatcher.lagMs / 2 + admissionClass.latencyMs <= unit.deadlineAtMs
     if (calm && this.#dispatcher.mayRunNow(startedMs)) return this.#runNow(unit)
@@ -121,11 +120,6 @@ export class Admission {
     return this.#pressure.of(admissionClass, this.#clock.now())
   }
 
-  /** Refuses whatever arrives from now on; what waits is still run. */
-  drain (): void {
-    this.#draining = true
-  }
-
   #runNow (unit: AdmissionUnit): 'run' {
     const { admissionClass } = unit
     unit.admissionStage = 3
@@ -156,7 +150,6 @@ export class Admission {
     }
     if (admissionClass.waits) admissionClass.room.lanes.saw(lane, nowMs)
     this.#lanes.saw(lane, nowMs)
-    if (this.#draining) return this.#refuse(waiting, 'draining', nowMs)
     // Of the time that it may take, some has passed before it was read.
     if (this.#isHopeless(unit, nowMs + lagMs / 2)) return this.#refuse(waiting, 'deadline', nowMs)
     if (!admissionClass.hasRoom(lane, nowMs)) return this.#awaitRoom(waiting, nowMs)
@@ -262,7 +255,7 @@ export class Admission {
 
   #refuse (waiting: WaitingUnit, reason: RefusalReason, nowMs: number): Refusal {
     this.#costs.done(this.#refusals)
-    if (reason !== 'deadline' && reason !== 'draining') this.#pressure.busy(nowMs)
+    if (reason !== 'deadline') this.#pressure.busy(nowMs)
     return this.#refusals.refuse(waiting, reason, nowMs)
   }
 

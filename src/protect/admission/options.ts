@@ -1,4 +1,4 @@
-import type { Clock, Criticality, Random } from '../../kernel/index.ts'
+import type { Clock, Random } from '../../kernel/index.ts'
 import type { MetricsRegistry } from '../../telemetry/index.ts'
 import type { Turn } from './turn.ts'
 
@@ -23,8 +23,6 @@ export interface FirstGuess {
 export interface AdmissionRoute {
   /** The pattern, e.g. `GET /products/:id`: a label of the metrics. */
   readonly name: string
-  /** @default 'normal' */
-  readonly criticality?: Criticality
   /** It lives long (SSE, a socket): counted apart, it takes no room in flight. @default false */
   readonly stream?: boolean
   /** Always run at once, e.g. health. @default false */

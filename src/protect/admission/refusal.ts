@@ -14,8 +14,6 @@ export const refusalReasons = [
   'lane',
   /** As much of this route is in flight as what stands behind it can carry. */
   'concurrency',
-  /** The service is stopping. */
-  'draining',
 ] as const
 
 /** One of {@link refusalReasons}. */

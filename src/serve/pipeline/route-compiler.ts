@@ -111,7 +111,6 @@ function planRoute (name: string, url: string, settings: RouteSettings, parts: P
     verify: verifyOf(name, settings, parts),
     admissionClass: parts.admission?.route({
       name,
-      criticality,
       stream,
       exempt,
       ...behindOf(name, settings),
