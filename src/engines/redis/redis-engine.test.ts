@@ -94,4 +94,19 @@ describe('against a real server', { skip: redisProgram === undefined ? howToGetR
     await engine.check(soon())
     assert.equal(await client.get('key'), null)
   })
+
+  test('a connection whose server falls silent is given up and made again', async () => {
+    await using own = await testRedis(password)
+    await using engine = redisEngine({
+      url: `redis://:${password}@127.0.0.1:${own.port}/0`,
+      replyTimeoutMs: 100,
+      connectTimeoutMs: 500,
+    })
+    const client = await engine.connect()
+    assert.equal(await client.set('here', '1'), 'OK')
+    own.process.kill('SIGSTOP')
+    await assert.rejects(client.get('here'))
+    own.process.kill('SIGCONT')
+    await waitUntil('it answers again', async () => await client.get('here').catch(() => null) === '1')
+  })
 })

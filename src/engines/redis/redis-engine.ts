@@ -12,6 +12,12 @@ export interface RedisEngineOptions {
   readonly url: string
   /** How long `connect` may take, in milliseconds. @default 5,000 */
   readonly connectTimeoutMs?: number
+  /**
+   * After so long without a reply, in milliseconds, a command fails, and its connection is taken for dead and made
+   * again: one that was cut off without a reset would keep its commands waiting for a quarter of an hour. For commands
+   * that block, pass `duplicate()` a longer `commandTimeout` and `socketTimeout`. @default 10,000
+   */
+  readonly replyTimeoutMs?: number
   /** Hears of connections that broke. The client replaces them; nothing needs to be done. */
   readonly onConnectionError?: (error: Error) => void
   readonly clock?: Clock
@@ -30,7 +36,8 @@ const quitMs = 1_000
  * @throws SettingError for a wrong URL; it never repeats the URL, which may hold a password
  */
 export function redisEngine (options: RedisEngineOptions): Engine<Redis> {
-  const { url, connectTimeoutMs = 5_000, onConnectionError, clock = systemClock } = options
+  const { url, connectTimeoutMs = 5_000, replyTimeoutMs = 10_000, onConnectionError, clock = systemClock } =
+    options
   const target = targetOf(url)
 
   function unavailable (error: unknown, reason = explainRedisError(error)): EngineUnavailableError {
@@ -43,6 +50,8 @@ export function redisEngine (options: RedisEngineOptions): Engine<Redis> {
     const client = new Redis(url, {
       lazyConnect: true,
       connectTimeout: connectTimeoutMs,
+      commandTimeout: replyTimeoutMs,
+      socketTimeout: replyTimeoutMs,
       maxRetriesPerRequest: 1,
       retryStrategy: (times) => connected ? Math.min(50 * times, longestPauseMs) : null,
     })
