@@ -1,0 +1,12 @@
+export { cacheGroups } from './cache-groups.ts'
+export {
+  type EdgeAnswer,
+  EdgeHeaders,
+  type EdgeHeadersOptions,
+  edgeOnlyHeaders,
+  type EdgeRoute,
+  type FlatHeaders,
+} from './edge-headers.ts'
+export { EdgeKeys, type EdgeKeysOptions } from './edge-key.ts'
+export { type EdgeName } from './edge-names.ts'
+export { type CacheScope, type CdnPolicy, type EdgePolicyOptions } from './options.ts'
