@@ -1,0 +1,74 @@
+import { describe } from 'node:test'
+import { type LocalChannel, localEngine, serveLocalEngine } from '../../../engines/index.ts'
+import { waitUntil } from '../../../engines/wait-until.fixture.ts'
+import { type FleetSubject, testFleetCache, testSharedCache } from '../shared-cache.contract.ts'
+import type { SharedCache } from '../shared-cache.ts'
+import { localSharedCache } from './local-shared-cache.ts'
+
+describe('the cache over the supervisor', () => {
+  testSharedCache('local', localFleet)
+  testFleetCache('local', localFleet)
+})
+
+interface Line {
+  readonly near: LocalChannel
+  readonly far: LocalChannel
+  isCut: boolean
+}
+
+/** A channel within the process that can be cut. */
+function line (): Line {
+  const listeners: (((message: unknown) => void) | undefined)[] = []
+  const made = { isCut: false } as Line
+  const end = (own: number): LocalChannel => ({
+    send: (message) =>
+      queueMicrotask(() => {
+        if (!made.isCut) listeners[1 - own]?.(message)
+      }),
+    onMessage (listener) {
+      listeners[own] = listener
+    },
+    close () {
+      listeners[own] = undefined
+    },
+  })
+  return Object.assign(made, { near: end(0), far: end(1) })
+}
+
+async function localFleet (): Promise<FleetSubject> {
+  const supervisor = serveLocalEngine()
+  const lines = new Map<SharedCache, Line>()
+  const close: (() => Promise<void>)[] = []
+  return {
+    keepsEntries: false,
+    async join () {
+      const made = line()
+      const detach = supervisor.attach(made.far)
+      const engine = localEngine({ channel: made.near, timeoutMs: 500 })
+      const cache = localSharedCache({ client: await engine.connect(), membership: 400, timeout: 1_000 })
+      lines.set(cache, made)
+      close.push(async () => {
+        made.isCut = false
+        await cache.close()
+        await engine.close()
+        detach()
+      })
+      await waitUntil('it knows all purges', () => cache.purges.current)
+      return cache
+    },
+    async crash (cache) {
+      lines.get(cache)!.isCut = true
+    },
+    async cutOff (cache) {
+      lines.get(cache)!.isCut = true
+      return {
+        async heal () {
+          lines.get(cache)!.isCut = false
+        },
+      }
+    },
+    async [Symbol.asyncDispose] () {
+      for (const each of close) await each()
+    },
+  }
+}
