@@ -4,11 +4,21 @@ import type { PoolClient } from 'pg'
 import { type ManualClock, manualClock } from '../../kernel/index.ts'
 import { MetricsRegistry } from '../../telemetry/index.ts'
 import { Canceller, type CancellerOptions } from './canceller.ts'
+import { StatementCatalogue } from './known-statement.ts'
 import { poolMetrics } from './metrics.ts'
 import { Statement } from './statement.ts'
 
+const none = { used: 0, waiting: 0 }
+const noState = {
+  used: 0,
+  idle: 0,
+  waiting: 0,
+  max: 1,
+  classes: { interactive: none, worker: none, relay: none },
+}
+
 function cancellerWith (clock: ManualClock, send?: CancellerOptions['send']): Canceller {
-  const metrics = poolMetrics(new MetricsRegistry(), () => ({ used: 0, idle: 0, waiting: 0, max: 1 }))
+  const metrics = poolMetrics(new MetricsRegistry(), () => noState)
   return new Canceller({
     clock,
     metrics,
@@ -21,7 +31,11 @@ function cancellerWith (clock: ManualClock, send?: CancellerOptions['send']): Ca
 function statement (): Statement {
   const nothing = (): void => {}
   const given = { text: 'SELECT 1', values: undefined, context: undefined, resolve: nothing, reject: nothing }
-  return new Statement(given, undefined)
+  return new Statement(given, {
+    clock: manualClock(),
+    catalogue: new StatementCatalogue(),
+    observer: undefined,
+  })
 }
 
 /** What the canceller reads of a client. */

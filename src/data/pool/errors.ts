@@ -25,6 +25,29 @@ export class PoolWaitTimeoutError extends Error {
 }
 
 /**
+ * Too much work waits for a connection already: more would only wait longer. Expected under overload: answered
+ * with 503, counted by `db_client_connection_timeouts_total`.
+ */
+export class PoolLineFullError extends Error {
+  override readonly name = 'PoolLineFullError'
+  /** Stable over releases: match on this, not on the message or on `instanceof`. */
+  readonly code = 'DATABASE_LINE_FULL'
+  readonly statusCode = 503
+  /** What the client is told. */
+  readonly problemKind: ProblemKind = poolProblems.DATABASE_LINE_FULL
+  /** How many wait. */
+  readonly waiting: number
+
+  constructor (waiting: number) {
+    super(
+      `${waiting} wait for a database connection already; hold connections for shorter, admit less work at ` +
+        'once, or raise database.poolSize'
+    )
+    this.waiting = waiting
+  }
+}
+
+/**
  * The connection to the database broke, or could not be opened. Whether a statement that was under way took
  * effect is unknown; one inside a transaction that was not being committed did not. The pool opens another
  * connection, so that a later attempt may succeed.
@@ -50,8 +73,25 @@ export class DatabaseLostError extends Error {
  * @see https://www.postgresql.org/docs/18/errcodes-appendix.html
  */
 export function endsConnection (error: unknown): boolean {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return false
-  return typeof error.code === 'string' && lossCodes.test(error.code)
+  return lossCodes.test(codeOf(error))
+}
+
+/** Whether PostgreSQL itself said so; it tells later that it is ready for the next statement. */
+export function isServerError (error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'severity' in error
+}
+
+/**
+ * Whether the server does not write: it is, or has become, a standby. SQLSTATE `read_only_sql_transaction`; a
+ * transaction that its user made read-only fails with it, too.
+ */
+export function isReadOnly (error: unknown): boolean {
+  return codeOf(error) === '25006'
+}
+
+function codeOf (error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return ''
+  return typeof error.code === 'string' ? error.code : ''
 }
 
 /** Class 08; shutdown, crash, start-up, dropped database, idle sessions that the server ends; the socket's. */

@@ -1,6 +1,7 @@
 import type { Cancel } from '../../kernel/index.ts'
 import type { CounterSlot, HistogramSlot, MetricsRegistry } from '../../telemetry/index.ts'
 import type { CancelOutcome } from './cancel-request.ts'
+import { type PoolClass, poolClasses } from './pool-class.ts'
 
 /** Why work was given up: its deadline passed, or its caller left. */
 export type GiveUpReason = 'deadline' | 'caller_gone'
@@ -10,13 +11,14 @@ export interface PoolState {
   readonly idle: number
   readonly waiting: number
   readonly max: number
+  readonly classes: Readonly<Record<PoolClass, { readonly used: number; readonly waiting: number }>>
 }
 
 export interface PoolMetrics {
   /** Seconds from asking for a connection to having it. */
   readonly waits: HistogramSlot
   /** Waits that ended without a connection. */
-  readonly timeouts: Readonly<Record<GiveUpReason | 'wait', CounterSlot>>
+  readonly timeouts: Readonly<Record<GiveUpReason | 'wait' | 'line_full', CounterSlot>>
   readonly cancelled: Readonly<Record<GiveUpReason, CounterSlot>>
   readonly cancelRequests: Readonly<Record<CancelOutcome, CounterSlot>>
   /** `SET statement_timeout` that were sent. */
@@ -55,8 +57,29 @@ export function poolMetrics (registry: MetricsRegistry, state: () => PoolState):
     help: 'Work that waits for a connection.',
     merge: 'sum',
   }).slot()
+  const byClass = registry.gauge({
+    name: 'db_client_class_connections',
+    help: 'Connections in use, by the class of work that uses them.',
+    labels: ['class'],
+    merge: 'sum',
+  })
+  const waitingByClass = registry.gauge({
+    name: 'db_client_class_waiting',
+    help: 'Work that waits for a connection, by its class.',
+    labels: ['class'],
+    merge: 'sum',
+  })
+  const classSlots = poolClasses.map((poolClass) => ({
+    poolClass,
+    used: byClass.slot({ class: poolClass }),
+    waiting: waitingByClass.slot({ class: poolClass }),
+  }))
   const close = registry.onCollect(() => {
     const now = state()
+    for (const slot of classSlots) {
+      slot.used.set(now.classes[slot.poolClass].used)
+      slot.waiting.set(now.classes[slot.poolClass].waiting)
+    }
     used.set(now.used)
     idle.set(now.idle)
     max.set(now.max)
@@ -102,6 +125,7 @@ export function poolMetrics (registry: MetricsRegistry, state: () => PoolState):
     timeouts: {
       ...byReason((reason) => timeouts.slot({ reason })),
       wait: timeouts.slot({ reason: 'wait' }),
+      line_full: timeouts.slot({ reason: 'line_full' }),
     },
     cancelled: byReason((reason) => cancelled.slot({ reason })),
     cancelRequests: {

@@ -28,7 +28,7 @@ function withLeft (ms: number): Work {
 
 test('a deadline becomes a timeout of the session, which is sent only when it changes', async () => {
   await using proxy = await countingProxy(database.url)
-  await using t = testPool({ connectionString: proxy.url, max: 1 })
+  await using t = testPool({ connectionString: proxy.url, max: 1 }, { preparedStatements: 'off' })
   const seen = (): Promise<string> => timeoutSeen(t.pool.query)
   assert.equal(await seen(), '0')
   assert.equal(await withLeft(450).run(seen), '500ms')
@@ -73,9 +73,10 @@ test('the timeout of the server ends what no cancel request could', async () => 
   client.release()
 })
 
-test('no timeout is set where sessions are shared with others', async () => {
+test('no timeout is set, and nothing is asked, where sessions are shared with others', async () => {
   await using proxy = await countingProxy(database.url)
-  await using t = testPool({ connectionString: proxy.url, max: 1 }, { statementTimeouts: 'off' })
+  const off = { statementTimeouts: 'off', preparedStatements: 'off' } as const
+  await using t = testPool({ connectionString: proxy.url, max: 1 }, off)
   await t.pool.query('SELECT 1')
   await withLeft(400).run(() => t.pool.query('SELECT 2'))
   assert.deepEqual(proxy.texts, ['SELECT 1', 'SELECT 2'])

@@ -1,79 +1,104 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { PoolClient } from 'pg'
-import { type Clock, type Context, currentContext, DeadlineExceededError } from '../../kernel/index.ts'
+import { type Context, currentContext, DeadlineExceededError } from '../../kernel/index.ts'
 import type { Canceller } from './canceller.ts'
-import { DatabaseLostError, endsConnection } from './errors.ts'
+import { DatabaseLostError, endsConnection, isReadOnly, isServerError } from './errors.ts'
+import { healingOf } from './healing.ts'
 import type { GiveUpReason, PoolMetrics } from './metrics.ts'
-import { readSession } from './session-facts.ts'
-import { type Hearing, Statement, type StatementKeeper, type StatementText } from './statement.ts'
-import { timeoutFor } from './timeout-buckets.ts'
+import { isNameable, withName } from './outgoing.ts'
+import { PreparedStatements } from './prepared-statements.ts'
+import { readSession, type SessionFacts } from './session-facts.ts'
+import { SessionTimeout } from './session-timeout.ts'
+import { Statement, type StatementCommons, type StatementKeeper, type StatementText } from './statement.ts'
 
 /** What all sessions of a pool share. */
-export interface SessionCommons {
-  readonly clock: Clock
+export interface SessionCommons extends StatementCommons {
   readonly metrics: PoolMetrics
   readonly canceller: Canceller
   readonly statementTimeouts: 'session' | 'off'
-  readonly hearing: Hearing | undefined
+  readonly preparedStatements: 'auto' | 'off'
+  /** Prepared statements of one connection. */
+  readonly preparedLimit: number
 }
 
-/** A session that serves work of different deadlines keeps the longest, instead of changing all the time. */
-const lowerAfter = 16
+/** A text is prepared when it is run for this time, so that SQL that is made up once does not fill the cache. */
+const preparedFromUse = 3
+
+/** Statements under way on one connection at once. */
+const pipelineDepth = 16
 
 type Callback = (error: unknown, result?: unknown) => void
 type Send = (text: unknown, values?: unknown, callback?: unknown) => unknown
 
 /**
  * One connection and what it knows of deadlines. It stands between `client.query` and `pg`: statements of one
- * session run one after the other (in pipeline mode they are sent at once), each under the deadline of the
- * context that asked for it.
+ * session run one after the other, each under the deadline of the context that asked for it. Those that are
+ * prepared may be sent before the last one is answered.
  */
 export class Session implements StatementKeeper {
-  readonly #client: PoolClient
+  readonly #client: PoolClient & { pipeline: boolean }
   readonly #commons: SessionCommons
   readonly #send: Send
   readonly #waiting: Statement[] = []
   readonly #running: Statement[] = []
-  /** The statement timeout that the session has; infinite for its own default, NaN for unknown. */
-  #timeoutMs = Number.POSITIVE_INFINITY
-  /** How many statements in a row must find the timeout too loose before it is lowered. */
-  #patience = 0
-  /** Its own default; `undefined` while it is unknown, or when timeouts are not for us to set. */
-  #defaultMs: number | undefined
+  /** Objects that submit themselves, held back while several statements are under way. */
+  readonly #held: (() => void)[] = []
+  /** Whether its owner put `pg` into pipeline mode: all is sent at once, then, and nothing else changes it. */
+  readonly #alwaysPipelines: boolean
+  /** `undefined` where timeouts are not for us to set. */
+  #timeout: SessionTimeout | undefined
+  /** `undefined` where names are not for us to give. */
+  #prepared: PreparedStatements | undefined
+  /** Something of its own is under way, before the next statement. */
+  #busy = false
   #lost: Error | undefined
   #cancelling = false
   #gaveUp = false
+  #refusesWrites = false
+  /** An object that submits itself was sent in this loan: `pg` tells nobody when it has ended. */
+  #passedOn = false
+  #answeredAtMs = 0
   #whenQuiet: (() => void) | undefined
 
   /** Takes over `client.query`. */
   constructor (client: PoolClient, commons: SessionCommons) {
     this.#client = client
+    this.#alwaysPipelines = client.pipeline
     this.#commons = commons
     this.#send = client.query.bind(client) as Send
     client.on('error', (error) => this.#lose(error))
     client.on('end', () => this.#lose(new Error('Connection terminated')))
     client.query = this.query.bind(this) as PoolClient['query']
-    if (commons.statementTimeouts === 'session') {
-      readSession(client, this.#send, (defaultMs) => this.#defaultMs = defaultMs)
+    if (commons.statementTimeouts === 'off' && commons.preparedStatements === 'off') return
+    this.#busy = true
+    readSession(client, this.#send, (facts) => this.#begin(facts))
+  }
+
+  #begin (facts: SessionFacts | undefined): void {
+    const { statementTimeouts, preparedStatements, preparedLimit } = this.#commons
+    if (facts?.pooled === false) {
+      if (statementTimeouts === 'session') this.#timeout = new SessionTimeout(facts.defaultMs)
+      if (preparedStatements === 'auto') this.#prepared = new PreparedStatements(this.#client, preparedLimit)
     }
+    this.#busy = false
+    this.#advance()
   }
 
   /** As `client.query` of `pg`. Cursors and other objects that submit themselves pass as they are. */
   query (text: unknown, values?: unknown, callback?: unknown): unknown {
-    if (typeof text !== 'string' && !isConfig(text)) return this.#send(text, values, callback)
+    if (typeof text !== 'string' && !isConfig(text)) return this.#pass(text, values, callback)
     const given = callbackOf(text, values, callback)
     const onlyValues = typeof values === 'function' ? undefined : values
     const context = currentContext()
-    const { hearing } = this.#commons
     if (given !== undefined) {
       // Whoever answers runs for another request, or for none.
-      const answer = AsyncResource.bind(given) as Callback
-      const resolve = (result: unknown): void => answer(null, result)
-      this.submit(new Statement({ text, values: onlyValues, context, resolve, reject: answer }, hearing))
+      const reject = AsyncResource.bind(given) as Callback
+      const resolve = (result: unknown): void => reject(null, result)
+      this.submit(new Statement({ text, values: onlyValues, context, resolve, reject }, this.#commons))
       return undefined
     }
     return new Promise((resolve, reject) =>
-      this.submit(new Statement({ text, values: onlyValues, context, resolve, reject }, hearing))
+      this.submit(new Statement({ text, values: onlyValues, context, resolve, reject }, this.#commons))
     ).catch(rethrowFromCaller)
   }
 
@@ -88,8 +113,37 @@ export class Session implements StatementKeeper {
       }
       statement.watch(context.signal, this)
     }
-    if (this.#mayStart()) this.#start(statement)
+    if (this.#waiting.length === 0 && this.#mayStart(statement)) this.#start(statement)
     else this.#waiting.push(statement)
+  }
+
+  /**
+   * Whether the statement may be submitted beside one of other work, on a connection that is lent for nothing
+   * else: each is a transaction of its own, so that no failure of one concerns another. Only reads whose text
+   * was fast so far do so, since those behind a slow one wait for it.
+   */
+  mayShare (statement: Statement): boolean {
+    const { known, context } = statement
+    const [first] = this.#running
+    if (first?.known === undefined || known === undefined || !this.#mayPipe(statement)) return false
+    if (!known.isRead || !known.isFast || !first.known.isRead || !first.known.isFast) return false
+    if (this.#inTransaction() || this.#waiting.length > 0) return false
+    const remainingMs = context === undefined ? Number.POSITIVE_INFINITY : context.deadline.remainingMs()
+    if (this.#timeout?.allows(remainingMs) === false) return false
+    first.shared = true
+    statement.shared = true
+    return true
+  }
+
+  /** Sends in one packet what `run` submits. */
+  together (run: () => void): void {
+    const { stream } = this.#client.connection
+    stream.cork()
+    try {
+      run()
+    } finally {
+      stream.uncork()
+    }
   }
 
   /** Calls `run` as soon as the session is ready for somebody else: at once, if it is. */
@@ -101,13 +155,15 @@ export class Session implements StatementKeeper {
   /**
    * Ends a loan of the session.
    *
-   * @returns why it must not be lent again, if so: its connection is lost, or a transaction of which a
-   *   statement was given up is still open
+   * @returns why it must not be lent again, if so: its connection is lost, the server refuses to write, or a
+   *   transaction of which a statement was given up is still open
    */
   endLoan (): Error | undefined {
     const gaveUp = this.#gaveUp
     this.#gaveUp = false
+    this.#passedOn = false
     if (this.#lost !== undefined) return this.#lost
+    if (this.#refusesWrites) return new Error('the server refuses to write')
     if (gaveUp && this.#inTransaction()) return new Error('a transaction was left open')
     return undefined
   }
@@ -116,6 +172,8 @@ export class Session implements StatementKeeper {
     if (!statement.sent) {
       this.#waiting.splice(this.#waiting.indexOf(statement), 1)
       statement.reject(reason)
+      statement.end()
+      this.#advance()
       return
     }
     const why = giveUpReason(reason)
@@ -123,72 +181,106 @@ export class Session implements StatementKeeper {
     this.#gaveUp = true
     this.#commons.metrics.cancelled[why].add()
     statement.reject(reason)
-    // Of several in a pipeline the request could end another one; they run to their statement timeout.
-    if (this.#running.length > 1) return
+    this.#cancelFirst()
+  }
+
+  /**
+   * Cancels the statement that PostgreSQL is at, if nobody waits for it. A request that comes late ends the next
+   * one: of those that may be under way together, one that shares the connection is sent again, and one of the
+   * same work was given up as well. In the owner's pipeline nobody knows; there they run to their timeout.
+   */
+  #cancelFirst (): void {
+    const [first] = this.#running
+    if (first?.givenUp === undefined || this.#cancelling) return
+    if (this.#alwaysPipelines && this.#running.length > 1) return
     this.#cancelling = true
-    this.#commons.canceller.cancel(this.#client, statement, this.#cut).finally(() => {
+    this.#commons.canceller.cancel(this.#client, first, this.#cut).finally(() => {
       this.#cancelling = false
       this.#advance()
     })
   }
 
-  #mayStart (): boolean {
-    return !this.#cancelling && (this.#running.length === 0 || this.#client.pipeline)
+  #mayStart (statement: Statement): boolean {
+    if (this.#cancelling || this.#busy) return false
+    if (this.#running.length === 0 || this.#alwaysPipelines) return true
+    const together = statement.shared || this.#running[0]!.context === statement.context
+    return together && this.#mayPipe(statement)
+  }
+
+  /**
+   * Whether it may be sent while others are under way. All of them are prepared and known to the server: the
+   * failure of one changes nothing for those behind it but what it would change without a pipeline.
+   */
+  #mayPipe (statement: Statement): boolean {
+    return this.#running.length < pipelineDepth && !this.#cancelling && !this.#busy && !this.#passedOn &&
+      !this.#alwaysPipelines && this.#running[0]?.reused === true && this.#isPrepared(statement)
+  }
+
+  #isPrepared ({ known, text, values, retried }: Statement): boolean {
+    return known?.preparable === true && !retried && this.#prepared?.has(known) === true &&
+      isNameable(text, values)
   }
 
   #start (statement: Statement): void {
     statement.sent = true
     if (statement.ending === 'commit') statement.unwatch()
-    const inOneMessage = this.#setTimeout(statement)
     this.#running.push(statement)
-    const answer: Callback = (error, result) => this.#answered(statement, error, result)
-    if (inOneMessage === undefined) this.#send(statement.text, statement.values, answer)
-    else {
-      this.#send(
-        inOneMessage,
-        undefined,
-        (error: unknown, results: unknown) => answer(error, Array.isArray(results) ? results.at(-1) : results)
-      )
+    const before = this.#running.length === 1 ? this.#timeoutFor(statement) : undefined
+    if (before === undefined) return this.#dispatch(statement)
+    this.#commons.metrics.timeoutChanges.add()
+    const { text, values } = statement
+    if (before.local && typeof text === 'string' && values === undefined) {
+      const last: Callback = (error, results) =>
+        this.#answered(statement, error, Array.isArray(results) ? results.at(-1) : results)
+      this.#send(`${before.sql}; ${text}`, undefined, last)
+      return
     }
+    this.#busy = true
+    this.#send(before.sql, undefined, (error: unknown) => {
+      this.#busy = false
+      if (!before.local && error !== null && error !== undefined) this.#timeout?.forget()
+      if (statement.givenUp === undefined) this.#dispatch(statement)
+      else this.#ended(statement)
+    })
   }
 
   /**
-   * Gives the session the statement timeout that the statement needs, with a message of its own before it.
-   * Inside a transaction it stays as it was at its begin, since a rollback would take a change back; only
-   * work that must finish is freed from it there.
-   *
-   * @returns a text to send in place of the statement, where one message can do both
+   * What has to be sent ahead, so that the statement is not held to somebody else's time. Inside a transaction
+   * the timeout stays as it was at its begin, since a rollback would take a change back; only work that must
+   * finish is freed from it there.
    */
-  #setTimeout ({ context, ending, text, values }: Statement): string | undefined {
-    if (this.#defaultMs === undefined || this.#running.length > 0) return undefined
+  #timeoutFor (
+    { context, ending }: Statement
+  ): { readonly sql: string; readonly local: boolean } | undefined {
+    if (this.#timeout === undefined) return undefined
     const remainingMs = context === undefined ? Number.POSITIVE_INFINITY : context.deadline.remainingMs()
-    if (this.#inTransaction()) {
-      const tooShort = ending !== 'rollback' && (ending === 'commit' || remainingMs > this.#timeoutMs) &&
-        this.#timeoutMs !== Number.POSITIVE_INFINITY
-      if (!tooShort || this.#client.getTransactionStatus() === 'E') return undefined
-      this.#commons.metrics.timeoutChanges.add()
-      const freeing = 'SET LOCAL statement_timeout TO DEFAULT'
-      if (typeof text === 'string' && values === undefined) return `${freeing}; ${text}`
-      this.#send(freeing, undefined, () => {})
-      return undefined
+    if (!this.#inTransaction()) {
+      const sql = this.#timeout.changeFor(remainingMs)
+      return sql === undefined ? undefined : { sql, local: false }
     }
-    const wantedMs = timeoutFor(remainingMs, this.#timeoutMs, this.#defaultMs)
-    if (wantedMs === this.#timeoutMs) {
-      if (this.#patience > 0) this.#patience = lowerAfter
-      return undefined
-    }
-    if (wantedMs < this.#timeoutMs && this.#patience > 0) {
-      this.#patience--
-      return undefined
-    }
-    this.#patience = wantedMs > this.#timeoutMs ? lowerAfter : 0
-    this.#timeoutMs = wantedMs
-    this.#commons.metrics.timeoutChanges.add()
-    const value = wantedMs === Number.POSITIVE_INFINITY ? 'DEFAULT' : String(wantedMs)
-    this.#send(`SET statement_timeout TO ${value}`, undefined, (error: unknown) => {
-      if (error !== null) this.#timeoutMs = Number.NaN
-    })
-    return undefined
+    const tooShort = ending !== 'rollback' && (ending === 'commit' || !this.#timeout.allows(remainingMs))
+    if (!tooShort || !this.#timeout.isSet || this.#client.getTransactionStatus() === 'E') return undefined
+    return { sql: 'SET LOCAL statement_timeout TO DEFAULT', local: true }
+  }
+
+  #dispatch (statement: Statement): void {
+    const { known, text, values } = statement
+    statement.beganAtMs = this.#commons.clock.now()
+    if (this.#running.length > 1 && !this.#alwaysPipelines) this.#client.pipeline = true
+    const answer: Callback = (error, result) => this.#answered(statement, error, result)
+    statement.reused = this.#isPrepared(statement)
+    statement.named = statement.reused ||
+      known?.preparable === true && known.uses >= preparedFromUse && !this.#alwaysPipelines &&
+        this.#prepared !== undefined && isNameable(text, values)
+    if (!statement.named) this.#send(text, values, answer)
+    else this.#send(withName(this.#prepared!.nameFor(known!), known!.text, text, values), undefined, answer)
+  }
+
+  #pass (query: unknown, values: unknown, callback: unknown): unknown {
+    this.#passedOn = true
+    if (this.#running.length < 2 || this.#alwaysPipelines) return this.#send(query, values, callback)
+    this.#held.push(() => this.#send(query, values, callback))
+    return query
   }
 
   #inTransaction (): boolean {
@@ -197,13 +289,34 @@ export class Session implements StatementKeeper {
   }
 
   #answered (statement: Statement, error: unknown, result: unknown): void {
-    if (error === null || error === undefined) statement.resolve(result)
-    else statement.reject(this.#explain(error, statement))
     const failed = error !== null && error !== undefined
-    // An error is told before the session is ready; `drain` says that it is.
-    if (failed && this.#lost === undefined && !this.#client.pipeline) {
-      this.#client.once('drain', () => this.#ended(statement))
-    } else this.#ended(statement)
+    const nowMs = this.#commons.clock.now()
+    statement.known?.took(nowMs - Math.max(statement.beganAtMs, this.#answeredAtMs))
+    this.#answeredAtMs = nowMs
+    if (!failed) {
+      if (statement.known?.deallocates === true) this.#prepared?.forgetAll()
+      if (statement.known?.resets === true) this.#timeout?.forget()
+      statement.resolve(result)
+    } else if (!this.#heal(error, statement)) statement.reject(this.#explain(error, statement))
+    if (!failed || this.#lost !== undefined) return this.#ended(statement)
+    // An error is told before the session is ready for the next.
+    if (isServerError(error)) this.#client.connection.once('readyForQuery', () => this.#ended(statement))
+    else if (this.#client.pipeline) this.#ended(statement)
+    else this.#client.once('drain', () => this.#ended(statement))
+  }
+
+  /** @returns whether the statement is on its way once more */
+  #heal (error: unknown, statement: Statement): boolean {
+    if (isReadOnly(error)) this.#refusesWrites = true
+    const healing = healingOf(error, statement)
+    if (healing === undefined) return false
+    if (healing.prepared === 'drop') this.#prepared?.drop(statement.known!)
+    if (healing.prepared === 'renew') statement.known!.generation++
+    if (!healing.again || this.#inTransaction() || this.#lost !== undefined) return false
+    statement.retried = true
+    statement.sent = false
+    this.#waiting.unshift(statement)
+    return true
   }
 
   #explain (error: unknown, { context }: Statement): unknown {
@@ -223,17 +336,25 @@ export class Session implements StatementKeeper {
       overruns[givenUp.reason].add()
       overrunSeconds[givenUp.reason].add((this.#commons.clock.now() - givenUp.atMs) / 1_000)
     }
-    statement.end()
+    if (statement.sent) statement.end()
     this.#advance()
   }
 
   #advance (): void {
-    while (this.#waiting.length > 0 && this.#mayStart()) this.#start(this.#waiting.shift()!)
+    this.#cancelFirst()
+    if (this.#running.length === 0) this.#flatten()
+    while (this.#waiting.length > 0 && this.#mayStart(this.#waiting[0]!)) this.#start(this.#waiting.shift()!)
     if (this.#whenQuiet === undefined || this.#cancelling) return
     if (this.#running.length > 0 || this.#waiting.length > 0) return
     const run = this.#whenQuiet
     this.#whenQuiet = undefined
     run()
+  }
+
+  /** Nothing is under way: what cannot be among others has its turn. */
+  #flatten (): void {
+    if (!this.#alwaysPipelines) this.#client.pipeline = false
+    for (const run of this.#held.splice(0)) run()
   }
 
   #cut = (): void => {

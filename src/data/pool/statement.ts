@@ -1,5 +1,6 @@
 import type { QueryResult } from 'pg'
 import type { Clock, Context } from '../../kernel/index.ts'
+import type { KnownStatement, StatementCatalogue, StatementEnding } from './known-statement.ts'
 import type { GiveUpReason } from './metrics.ts'
 import type { StatementObserver } from './statement-observer.ts'
 
@@ -12,9 +13,6 @@ export interface StatementKeeper {
 /** As `pg` takes it: text, or an object with text, name, values and more. */
 export type StatementText = string | (object & { readonly text?: unknown; readonly values?: unknown })
 
-/** `commit` ends in a known outcome or in none: it is never given up. `rollback` is never refused. */
-export type StatementEnding = 'commit' | 'rollback'
-
 /** What was asked for, and who is told how it went. */
 export interface GivenStatement {
   readonly text: StatementText
@@ -24,9 +22,11 @@ export interface GivenStatement {
   readonly reject: (error: unknown) => void
 }
 
-export interface Hearing {
-  readonly observer: StatementObserver
+/** What all statements of a pool share. */
+export interface StatementCommons {
   readonly clock: Clock
+  readonly catalogue: StatementCatalogue
+  readonly observer: StatementObserver | undefined
 }
 
 /** One statement, from the moment it was asked for until the session is ready for the next. */
@@ -35,31 +35,46 @@ export class Statement {
   readonly values: unknown
   /** Of the work that asked for it, not of whoever happens to run when the connection is free. */
   readonly context: Context | undefined
-  readonly ending: StatementEnding | undefined
+  /** What is known of its text; `undefined` for one that is given by a name only. */
+  readonly known: KnownStatement | undefined
   /** It has been handed to `pg`. */
   sent = false
+  /** It was sent under a name that the session gave, which others may have spoilt. */
+  named = false
+  /** The session had it prepared before, under that name. */
+  reused = false
+  /** It failed for no fault of its own, without effect, and is on its way once more: never a second time. */
+  retried = false
+  /** A statement of other work may be under way on the same connection. */
+  shared = false
+  /** When PostgreSQL could begin with it, in milliseconds on the clock. */
+  beganAtMs = 0
   /** When it was given up and why, if it was. */
   givenUp: { readonly atMs: number; readonly reason: GiveUpReason } | undefined
   #keeper: StatementKeeper | undefined
   readonly #resolve: (result: unknown) => void
   readonly #reject: (error: unknown) => void
   #signal: AbortSignal | undefined
-  readonly #hearing: Hearing | undefined
+  readonly #commons: StatementCommons
   #token: unknown
   #askedAtMs = 0
   #settled = false
   #ended = false
   #whenEnded: (() => void)[] | undefined
 
-  constructor (given: GivenStatement, hearing: Hearing | undefined) {
+  constructor (given: GivenStatement, commons: StatementCommons) {
     this.text = given.text
     this.values = given.values
     this.context = given.context
-    this.ending = endingOf(given.text)
     this.#resolve = given.resolve
     this.#reject = given.reject
-    this.#hearing = hearing
-    if (hearing !== undefined) this.#tell(hearing)
+    this.#commons = commons
+    const text = textOf(given.text)
+    if (text === undefined) return
+    this.known = commons.catalogue.use(text)
+    if (commons.observer === undefined) return
+    this.#token = commons.observer.sent(text, valuesOf(given.text, given.values), given.context)
+    if (this.#token !== undefined) this.#askedAtMs = commons.clock.now()
   }
 
   /** From now on the abort of `signal` gives the statement up. */
@@ -97,22 +112,19 @@ export class Statement {
     this.#reject(error)
   }
 
-  #tell ({ observer, clock }: Hearing): void {
-    const text = textOf(this.text)
-    if (text === undefined) return
-    this.#token = observer.sent(text, valuesOf(this.text, this.values), this.context)
-    if (this.#token !== undefined) this.#askedAtMs = clock.now()
-  }
-
   #tellEnd (error: unknown, results: unknown): void {
-    const { observer, clock } = this.#hearing!
+    const { observer, clock } = this.#commons
     const last = (Array.isArray(results) ? results.at(-1) : results) as Partial<QueryResult> | undefined
-    observer.ended(this.#token, {
+    observer?.ended(this.#token, {
       error,
       command: last?.command ?? undefined,
       rowCount: last?.rowCount ?? 0,
       seconds: (clock.now() - this.#askedAtMs) / 1_000,
     })
+  }
+
+  get ending (): StatementEnding | undefined {
+    return this.known?.ending
   }
 
   /** PostgreSQL has nothing more to do for it. */
@@ -135,22 +147,14 @@ export class Statement {
   }
 }
 
-const endings = /^\s*(?:(commit|end)|rollback|abort)\b/i
-
-function endingOf (text: StatementText): StatementEnding | undefined {
-  const sql = textOf(text)
-  const found = sql === undefined ? null : endings.exec(sql)
-  if (found === null) return undefined
-  return found[1] === undefined ? 'rollback' : 'commit'
-}
-
 /** @returns `undefined` for a prepared statement that is given by its name only */
 export function textOf (text: StatementText): string | undefined {
   const sql = typeof text === 'string' ? text : text.text
   return typeof sql === 'string' ? sql : undefined
 }
 
-function valuesOf (text: StatementText, values: unknown): readonly unknown[] | undefined {
+/** @returns `undefined` for none, and for what is no list */
+export function valuesOf (text: StatementText, values: unknown): readonly unknown[] | undefined {
   const given = values ?? (typeof text === 'string' ? undefined : text.values)
   return Array.isArray(given) ? given : undefined
 }
