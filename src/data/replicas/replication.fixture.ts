@@ -128,4 +128,5 @@ async function copyTo (from: string, to: string): Promise<void> {
   }
 }
 
-const leftOut = /^(?:postmaster\.(?:pid|opts)|pg_wal\/.*|pg_replslot\/.*|pg_dynshmem\/.*|pg_stat_tmp\/.*)$|pgsql_tmp/
+const leftOut =
+  /^(?:postmaster\.(?:pid|opts)|pg_wal\/.*|pg_replslot\/.*|pg_dynshmem\/.*|pg_stat_tmp\/.*)$|pgsql_tmp/

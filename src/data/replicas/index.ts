@@ -1,0 +1,7 @@
+export { consistencyCookie, consistencyHeader, consistencyTokenIn } from './consistency-header.ts'
+export { WriteOnReadsError } from './errors.ts'
+export { openReads, type ReadsOptions, type ReplicaTarget } from './open-reads.ts'
+export { replicaProblems } from './problems.ts'
+export type { Reads } from './reads.ts'
+export type { ReplicaState, ReplicaStatus } from './replica.ts'
+export { WriteNotes } from './write-notes.ts'
