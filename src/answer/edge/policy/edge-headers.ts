@@ -9,7 +9,9 @@ import {
 } from './directives.ts'
 import { EdgeKeys, type EdgeKeysOptions } from './edge-key.ts'
 import { dialectsOf, type EdgeDialect, type EdgeName } from './edge-names.ts'
-import { type EdgePolicyOptions, headerNames, resolveEdgePolicy } from './options.ts'
+import { type EdgePolicyOptions, headerNames, type ResolvedEdgePolicy, resolveEdgePolicy } from './options.ts'
+import { type HeaderValue, withOwnDirectives } from './own-directives.ts'
+import { mergedVary } from './vary.ts'
 
 export interface EdgeHeadersOptions extends EdgeKeysOptions {
   /** The caches in front of the service. @default varnish and fastly, whose fields most others read too */
@@ -24,21 +26,21 @@ export interface EdgeHeadersOptions extends EdgeKeysOptions {
 /** What the headers of one response depend on. */
 export interface EdgeAnswer {
   readonly status: number
+  /** The handler's, by lower-case name: its `Cache-Control` can shorten the policy, its `Vary` is kept. @default none */
+  readonly headers?: Readonly<Record<string, HeaderValue>>
   /** @default none */
   readonly tags?: readonly string[]
-  /** It depends on its caller, whatever the route says: it sets a cookie, or the request showed credentials. @default false */
+  /** It depends on its caller, whatever the route says. One that sets a cookie always does. @default false */
   readonly personal?: boolean
 }
 
-/** Names and values by turns, ready to be written; no value holds anything that could end a header. */
-export type FlatHeaders = readonly string[]
+/** Names and values, to be put in place of those of the same name; no value holds what could end a header. */
+export type HeaderPairs = readonly (readonly [name: string, value: string])[]
 
 /** The headers of one route, worked out when it is registered. */
 export interface EdgeRoute {
-  /** `Vary`, as far as the policy tells; undefined for none. */
-  readonly vary: string | undefined
-  /** The headers of one response, `Vary` included. What has no tags shares one array. */
-  headersFor(answer: EdgeAnswer): FlatHeaders
+  /** The headers of one response. Where the policy alone decides, all responses share one array. */
+  headersFor(answer: EdgeAnswer): HeaderPairs
 }
 
 /** Headers that are for trusted edges: what a hop that is not one should not get. */
@@ -77,57 +79,80 @@ export class EdgeHeaders {
    */
   route (name: string, options: EdgePolicyOptions): EdgeRoute {
     const policy = resolveEdgePolicy(name, options, this.#credentials)
-    const vary = policy.vary.length === 0 ? undefined : policy.vary.join(', ')
-    const field = (directives: Directives): FlatHeaders => [
-      'cache-control',
-      directives.browser,
-      ...this.#controls.flatMap((control) => [control, directives.cdn]),
-      ...(vary === undefined ? [] : ['vary', vary]),
-    ]
-    const fresh = field(directivesOf(policy))
-    const negative = field(negativeDirectives(policy))
-    const uncached = field({ ...directivesOf(policy), cdn: 'no-store' })
-    const personal = field(keptByCaller)
-    const failed = field(keptByNobody)
+    const whole = this.#forms(policy, undefined)
     const tooMany = this.#registry.counter({
       name: 'plimsoll_edge_too_many_tags_total',
       help: 'Responses with more tags than the headers for CDNs take.',
       labels: ['route'],
     }).slot({ route: name })
-
-    const headersFor = ({ status, tags, personal: isPersonal = false }: EdgeAnswer): FlatHeaders => {
-      const isMissing = status === 404 || status === 410
-      if (!isMissing && !isCacheable(status)) return failed
-      if (isPersonal) return personal
-      const base = isMissing ? negative : fresh
-      if (tags === undefined || tags.length === 0 || policy.cdn === undefined || base === failed) return base
-      const headers = this.#keyHeaders(tags)
-      if (headers !== undefined) return [...base, ...headers]
-      tooMany.add()
-      return this.keys.fold ? [...base, ...this.#foldedHeaders(tags)] : isMissing ? failed : uncached
+    return {
+      headersFor: (answer) => {
+        const { status, headers, tags = [], personal = false } = answer
+        const control = headers?.['cache-control']
+        const own = control === undefined ? policy : withOwnDirectives(policy, control)
+        const effective = typeof own === 'string' ? policy : own
+        const forms = own === policy && headers?.['vary'] === undefined ?
+          whole :
+          this.#forms(effective, headers?.['vary'])
+        if (own === 'no-store' || !isKept(status) || forms.vary === '*') return forms.nobody
+        if (own === 'personal' || personal || headers?.['set-cookie'] !== undefined) return forms.caller
+        const base = isMissing(status) ? forms.missing : forms.fresh
+        if (tags.length === 0 || policy.cdn === undefined) return base
+        const keys = this.#keyPairs(tags)
+        if (keys !== undefined) return [...base, ...keys]
+        tooMany.add()
+        if (this.keys.fold) return [...base, ...this.#foldedPairs(tags)]
+        return isMissing(status) ? forms.nobody : forms.browser
+      },
     }
-    return { vary, headersFor }
   }
 
-  /** Undefined when some header would be too long. */
-  #keyHeaders (tags: readonly string[]): FlatHeaders | undefined {
-    const keys = tags.length === 1 ?
-      [this.keys.of(tags[0]!)] :
-      [...new Set(tags.map((tag) => this.keys.of(tag)))]
-    const headers = this.#groups ? ['cache-groups', cacheGroups(keys)] : []
+  #forms (policy: ResolvedEdgePolicy, ownVary: HeaderValue): Forms {
+    const vary = mergedVary(policy.vary, ownVary)
+    const pairs = ({ browser, cdn }: Directives): HeaderPairs => [
+      ['cache-control', browser],
+      ...this.#controls.map((control) => [control, cdn] as const),
+      ...(vary === undefined ? [] : [['vary', vary] as const]),
+    ]
+    return {
+      vary,
+      fresh: pairs(directivesOf(policy)),
+      browser: pairs({ ...directivesOf(policy), cdn: keptByNobody.cdn }),
+      missing: pairs(negativeDirectives(policy)),
+      caller: pairs(keptByCaller),
+      nobody: pairs(keptByNobody),
+    }
+  }
+
+  /** Undefined when a header would be longer, or have more keys, than an edge takes. */
+  #keyPairs (tags: readonly string[]): HeaderPairs | undefined {
+    const keys = [...new Set(tags.map((tag) => this.keys.of(tag)))]
+    const pairs: [string, string][] = []
     for (const { name, separator, maxKeys, maxBytes } of this.#keyFields) {
-      if (keys.length > maxKeys) return undefined
       const value = keys.join(separator)
-      if (value.length > maxBytes) return undefined
-      headers.push(name, value)
+      if (keys.length > maxKeys || value.length > maxBytes) return undefined
+      pairs.push([name, value])
     }
-    return headers
+    if (this.#groups) pairs.push(['cache-groups', cacheGroups(keys)])
+    return pairs
   }
 
-  #foldedHeaders (tags: readonly string[]): FlatHeaders {
+  /** 256 keys at most: they always fit. */
+  #foldedPairs (tags: readonly string[]): HeaderPairs {
     const shared = [...new Set(tags.map((tag) => this.keys.bucketOf(tag)))]
-    return this.#keyFields.flatMap(({ name, separator }) => [name, shared.join(separator)])
+    return this.#keyFields.map(({ name, separator }) => [name, shared.join(separator)])
   }
+}
+
+/** All that the responses of one route can say. */
+interface Forms {
+  readonly vary: string | undefined
+  readonly fresh: HeaderPairs
+  /** Fresh for browsers, kept out of CDNs. */
+  readonly browser: HeaderPairs
+  readonly missing: HeaderPairs
+  readonly caller: HeaderPairs
+  readonly nobody: HeaderPairs
 }
 
 interface KeyField {
@@ -148,7 +173,12 @@ function keyFieldsOf (dialects: readonly EdgeDialect[]): readonly KeyField[] {
   }))
 }
 
-/** What the policy is for: successes, and redirects that do not change. */
-function isCacheable (status: number): boolean {
-  return (status >= 200 && status < 300) || status === 304 || status === 301 || status === 308
+function isMissing (status: number): boolean {
+  return status === 404 || status === 410
+}
+
+/** What a policy is for: successes, what is missing, and redirects that stay. */
+function isKept (status: number): boolean {
+  return (status >= 200 && status < 300) || status === 301 || status === 304 || status === 308 ||
+    isMissing(status)
 }

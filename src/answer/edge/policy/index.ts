@@ -5,8 +5,9 @@ export {
   type EdgeHeadersOptions,
   edgeOnlyHeaders,
   type EdgeRoute,
-  type FlatHeaders,
+  type HeaderPairs,
 } from './edge-headers.ts'
 export { EdgeKeys, type EdgeKeysOptions } from './edge-key.ts'
 export { type EdgeName } from './edge-names.ts'
-export { type CacheScope, type CdnPolicy, type EdgePolicyOptions } from './options.ts'
+export { type CdnPolicy, type EdgePolicyOptions } from './options.ts'
+export { type HeaderValue } from './own-directives.ts'

@@ -1,8 +1,5 @@
 import { type Duration, parseDuration, SettingError } from '../../../kernel/index.ts'
 
-/** Who may get the same response: everyone, those of one tenant or user, or those of one key of your own. */
-export type CacheScope = 'public' | 'tenant' | 'user' | ((request: never) => string)
-
 /** What a CDN may keep; what is left out is as for the service's own cache. */
 export interface CdnPolicy {
   readonly ttl?: Duration
@@ -24,13 +21,16 @@ export interface EdgePolicyOptions {
   readonly staleWhileRevalidate?: Duration
   /** How long after that it may be served while the origin fails. @default 0 */
   readonly staleIfError?: Duration
-  readonly scope: CacheScope
+  /** Who may get the same response: everyone, those of one tenant or user, or those whom a function puts together. */
+  readonly scope: 'public' | 'tenant' | 'user' | ((request: never) => string | undefined)
   /** Whether it has tags, by which it is purged; those of a response come with it. */
   readonly tags?: unknown
   /** Request headers that choose between its forms. */
   readonly vary?: readonly string[]
   /** Languages it is served in, by `Accept-Language`. */
   readonly locales?: readonly string[]
+  /** Media types it is served in, by `Accept`. */
+  readonly types?: readonly string[]
   /** How long 404 and 410 are kept, at the origin and in CDNs. @default not at all */
   readonly negative?: Duration
   /**
@@ -76,7 +76,7 @@ export function resolveEdgePolicy (
   options: EdgePolicyOptions,
   credentials: readonly string[]
 ): ResolvedEdgePolicy {
-  const { scope, vary = [], locales = [], immutable = false } = options
+  const { scope, vary = [], locales = [], types = [], immutable = false } = options
   const setting = (field: string): string => `${name}: cache.${field}`
   const seconds = (field: string, value: Duration | undefined): number => wholeSeconds(setting(field), value)
   if (scope !== 'public' && scope !== 'tenant' && scope !== 'user' && typeof scope !== 'function') {
@@ -84,39 +84,59 @@ export function resolveEdgePolicy (
   }
   if (options.ttl === undefined) throw new SettingError(setting('ttl'), 'a duration such as "30s"', undefined)
   const isPublic = scope === 'public'
-  const ttl = seconds('ttl', options.ttl)
+  const own: CdnSeconds = {
+    ttl: seconds('ttl', options.ttl),
+    staleWhileRevalidate: seconds('staleWhileRevalidate', options.staleWhileRevalidate),
+    staleIfError: seconds('staleIfError', options.staleIfError),
+  }
+  const cdn = checkedCdn(setting('cdn'), options.cdn)
+  const keyedBy = headerNames(setting('cdn.keyedBy'), cdn?.keyedBy ?? [])
   const purgeable = Array.isArray(options.tags) ? options.tags.length > 0 : options.tags !== undefined
   const asks = (!isPublic || purgeable) && !immutable
-  const browserSeconds = options.browser === undefined && asks ?
-    0 :
-    seconds('browser', options.browser ?? options.ttl)
+  const browserSeconds = seconds('browser', options.browser ?? (asks ? 0 : options.ttl))
   if (immutable && browserSeconds === 0) {
     throw new SettingError(setting('immutable'), 'false where browsers keep nothing', immutable)
   }
-  const cdn = options.cdn === undefined ? {} : options.cdn
-  const keyedBy = cdn === false ? [] : headerNames(setting('cdn.keyedBy'), cdn.keyedBy ?? [])
-  const inCdn = cdn !== false && (isPublic || keyedBy.length > 0)
+  const cdnSeconds = (field: keyof CdnSeconds): number =>
+    cdn?.[field] === undefined ? own[field] : seconds(`cdn.${field}`, cdn[field])
   return {
     isPublic,
     browserSeconds,
     immutable,
-    cdn: !inCdn ? undefined : {
-      ttl: cdn.ttl === undefined ? ttl : seconds('cdn.ttl', cdn.ttl),
-      staleWhileRevalidate: seconds(
-        'cdn.staleWhileRevalidate',
-        cdn.staleWhileRevalidate ?? options.staleWhileRevalidate
-      ),
-      staleIfError: seconds('cdn.staleIfError', cdn.staleIfError ?? options.staleIfError),
+    cdn: cdn === undefined || !(isPublic || keyedBy.length > 0) ? undefined : {
+      ttl: cdnSeconds('ttl'),
+      staleWhileRevalidate: cdnSeconds('staleWhileRevalidate'),
+      staleIfError: cdnSeconds('staleIfError'),
     },
     negativeSeconds: seconds('negative', options.negative),
     vary: unique([
       ...headerNames(setting('vary'), vary),
       ...(locales.length > 0 ? ['accept-language'] : []),
+      ...(types.length > 0 ? ['accept'] : []),
       ...keyedBy,
       // A CDN that keys by tenant would keep one copy a caller if it had to look at the credentials as well.
       ...(isPublic || keyedBy.length > 0 ? [] : credentials),
     ]),
   }
+}
+
+const cdnMembers: readonly string[] = [
+  'ttl',
+  'staleWhileRevalidate',
+  'staleIfError',
+  'keyedBy',
+] satisfies (keyof CdnPolicy)[]
+
+/** Undefined for `false`. */
+function checkedCdn (setting: string, cdn: CdnPolicy | false = {}): CdnPolicy | undefined {
+  if (cdn === false) return undefined
+  if (
+    typeof cdn !== 'object' || cdn === null ||
+    !Object.keys(cdn).every((member) => cdnMembers.includes(member))
+  ) {
+    throw new SettingError(setting, `false, or an object of ${cdnMembers.join(', ')}`, cdn)
+  }
+  return cdn
 }
 
 /** @throws SettingError unless each is a header's name; `*` would keep every response out of every cache */

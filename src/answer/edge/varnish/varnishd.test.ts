@@ -68,7 +68,7 @@ function answerBy (
   extra: string[] = []
 ): OriginAnswer {
   return {
-    headers: [...edge.route('GET /products/:id', policy).headersFor({ status: 200, tags }), ...extra],
+    headers: [...edge.route('GET /products/:id', policy).headersFor({ status: 200, tags }).flat(), ...extra],
     body,
   }
 }
@@ -195,7 +195,9 @@ test('what says nothing, sets a cookie, or varies on everything is not kept', as
 test('credentials go through to the origin, and their answers are not kept; a public route loses its cookies', async (t) => {
   if (!await ready(t)) return
   origin.answer = () => answerBy(product, 'x')
-  for (const headers of [{ authorization: 'Bearer a' }, { cookie: 'session=1' }]) {
+  for (
+    const headers of [{ authorization: 'Bearer a' }, { cookie: 'session=1' }] as Record<string, string>[]
+  ) {
     ;(origin.requests as unknown[]).length = 0
     await get('/search', headers)
     await get('/search', headers)
@@ -238,7 +240,7 @@ test('a failing origin: what is stale is served as long as stale-if-error allows
   await get(path)
   origin.answer = () => ({
     status: 503,
-    headers: edge.route('r', product).headersFor({ status: 503 }),
+    headers: edge.route('r', product).headersFor({ status: 503 }).flat(),
     body: 'down',
   })
   await purger.purge([edge.keys.of(`of${path}`)], 'soft')
