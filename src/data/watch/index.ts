@@ -1,9 +1,8 @@
-export type { CallSite } from './call-site.ts'
-export { placeOf } from './call-site.ts'
+export { type CallSite, captureCallSite, placeOf } from './call-site.ts'
 export { NotWatchedError, NPlusOneError, QueryCountError } from './errors.ts'
 export { expectNoNPlusOne, expectQueryCount } from './expectations.ts'
 export type { Finding, FindingKind } from './finding.ts'
-export { shapeOf, type StatementShape, withoutLiterals } from './fingerprint.ts'
+export { ShapeCache, shapeOf, type StatementShape, withoutLiterals } from './fingerprint.ts'
 export {
   type RecordedStatement,
   type Recording,
