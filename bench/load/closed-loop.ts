@@ -12,7 +12,12 @@ export interface LoadResult {
 export interface LoadOptions {
   readonly host: string
   readonly port: number
+  /** `{id}` in it is replaced by a number from 1 to `ids`, another one for each request. */
   readonly path: string
+  /** @default 1 */
+  readonly ids?: number
+  /** Sent with each request, beside its `traceparent`. @default none */
+  readonly headers?: Readonly<Record<string, string>>
   readonly connections: number
   readonly seconds: number
   /** Put before the generator's command: a pinning to a core. */

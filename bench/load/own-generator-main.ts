@@ -6,8 +6,8 @@ import type { LoadOptions, LoadResult } from './closed-loop.ts'
 import { preparedRequests, traceparents } from './request-ring.ts'
 
 const options = JSON.parse(process.argv[2] ?? '{}') as LoadOptions
-const { host, port, path, connections, seconds } = options
-const ring = preparedRequests(path, `${host}:${port}`, traceparents(2000, Math.random))
+const { host, port, connections, seconds } = options
+const ring = preparedRequests(options, `${host}:${port}`, traceparents(2000, Math.random))
 const latenciesMs: number[] = []
 let sent = 0
 let errors = 0

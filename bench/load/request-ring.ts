@@ -1,3 +1,5 @@
+import type { LoadOptions } from './closed-loop.ts'
+
 /** One of this many requests is sampled by its caller. */
 export const sampledOneIn = 100
 
@@ -13,11 +15,20 @@ export function traceparents (count: number, random: () => number): readonly str
   )
 }
 
-/** Complete HTTP/1.1 requests, one for each `traceparent`. */
-export function preparedRequests (path: string, host: string, headers: readonly string[]): readonly Buffer[] {
-  return headers.map((traceparent) =>
-    Buffer.from(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\ntraceparent: ${traceparent}\r\n\r\n`, 'latin1')
-  )
+/** Complete HTTP/1.1 requests, one for each `traceparent`; the ids come as often as each other, in an order that jumps. */
+export function preparedRequests (
+  { path, ids = 1, headers = {} }: Pick<LoadOptions, 'path' | 'ids' | 'headers'>,
+  host: string,
+  traces: readonly string[]
+): readonly Buffer[] {
+  const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  return traces.map((traceparent, at) => {
+    const target = path.replace('{id}', String((at + 1) * 7919 % ids + 1))
+    return Buffer.from(
+      `GET ${target} HTTP/1.1\r\nHost: ${host}\r\ntraceparent: ${traceparent}\r\n${more}\r\n`,
+      'latin1'
+    )
+  })
 }
 
 function hex (digits: number, random: () => number): string {

@@ -1,5 +1,6 @@
 -- wrk: a ring of prepared requests, each with its own traceparent, one in a hundred sampled; and the
--- summary as one line of JSON. Arguments after `--`: the seed.
+-- summary as one line of JSON. Arguments after `--`: the seed, how many ids there are, and header lines. `{id}` in
+-- the path is replaced by one of them.
 local count = 2000
 local ring, at = {}, 0
 
@@ -11,10 +12,17 @@ end
 
 function init (args)
   math.randomseed(tonumber(args[1]) or 1)
+  local ids = tonumber(args[2]) or 1
+  for i = 3, #args do
+    local name, value = args[i]:match('^([^:]+): (.*)$')
+    wrk.headers[name] = value
+  end
   for i = 1, count do
     local flags = i % 100 == 0 and '01' or '00'
     wrk.headers['traceparent'] = '00-1' .. hex(31) .. '-1' .. hex(15) .. '-' .. flags
-    ring[i] = wrk.format()
+    -- All of them as often as each other, in an order that jumps.
+    local path = wrk.path:gsub('{id}', tostring((i * 7919) % ids + 1)):gsub('%%7Bid%%7D', tostring((i * 7919) % ids + 1))
+    ring[i] = wrk.format(nil, path)
   end
 end
 

@@ -14,7 +14,7 @@ export function wrkGenerator (): Generator | undefined {
 }
 
 async function runWrk (wrk: string, options: LoadOptions): Promise<LoadResult> {
-  const { host, port, path, connections, seconds, prefix = [] } = options
+  const { host, port, path, connections, seconds, prefix = [], ids = 1, headers = {} } = options
   const [program = '', ...args] = [
     ...prefix,
     wrk,
@@ -26,6 +26,8 @@ async function runWrk (wrk: string, options: LoadOptions): Promise<LoadResult> {
     `http://${host}:${port}${path}`,
     '--',
     String(port),
+    String(ids),
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ]
   const { stdout } = await promisify(execFile)(program, args)
   return parseWrk(stdout)

@@ -1,3 +1,4 @@
+export type { AppCache, CacheOptions, RouteCache } from './app-cache.ts'
 export type { LimitsOptions } from './lazy-limiter.ts'
 export { type CallerPlan, type PipelineOptions, type RouteSettings } from './options.ts'
 export { plimsoll } from './plugin.ts'

@@ -13,6 +13,7 @@ import { Admission } from '../../protect/admission/index.ts'
 import type { Idempotency, IdempotentRouteOptions } from '../../protect/idempotency/index.ts'
 import type { LimitRule, RouteRules } from '../../protect/limit/index.ts'
 import { type AccessLog, type Logger, MetricsRegistry, Tracer } from '../../telemetry/index.ts'
+import type { CacheOptions, RouteCache } from './app-cache.ts'
 import type { CallerCheckOptions } from './caller-checks.ts'
 import { Edge } from './edge.ts'
 import { LazyLimiter, type LimitsOptions } from './lazy-limiter.ts'
@@ -44,6 +45,8 @@ export interface PipelineOptions extends CallerCheckOptions {
    * a route uses it. @default none, and such a route stops the boot
    */
   readonly idempotency?: Idempotency<Transaction>
+  /** Where answers of routes that say `cache` are kept; `false` to allow no such route. @default in this process's memory */
+  readonly cache?: CacheOptions | false
   readonly deadline?: {
     /** For routes that name none. @default no limit */
     readonly default?: Duration
@@ -64,6 +67,8 @@ export interface PipelineOptions extends CallerCheckOptions {
   readonly planOf?: WhoseOf
   /** The caller's API key; asked as `tenantOf` is. It is never logged. @default none */
   readonly apiKeyOf?: WhoseOf
+  /** Which user of its tenant calls, for answers that are kept by user; asked for those alone. @default nobody knows */
+  readonly userOf?: WhoseOf
   /** What callers may have subscribed to, by name. @default none */
   readonly plans?: Readonly<Record<string, CallerPlan>>
   /**
@@ -92,6 +97,7 @@ export interface ResolvedPipelineOptions {
   readonly admission: Admission | undefined
   readonly limiter: LazyLimiter
   readonly idempotency: Idempotency<Transaction> | undefined
+  readonly cache: CacheOptions | undefined
   readonly defaultDeadlineMs: number
   readonly source: ContextSource
   readonly metricsPath: string | undefined
@@ -100,7 +106,7 @@ export interface ResolvedPipelineOptions {
 /** @throws SettingError */
 export function resolvePipelineOptions (options: PipelineOptions): ResolvedPipelineOptions {
   const { clock = systemClock, random = systemRandom, logger, accessLog, metricsPath, trusted = [] } = options
-  const { tenantOf, planOf, apiKeyOf, plans = {}, deadline = {} } = options
+  const { tenantOf, planOf, apiKeyOf, userOf, plans = {}, deadline = {}, cache = {} } = options
   const {
     registry = new MetricsRegistry({ clock }),
     tracer = new Tracer({ sampleRatio: 0, clock, random }),
@@ -113,6 +119,7 @@ export function resolvePipelineOptions (options: PipelineOptions): ResolvedPipel
     tenantOf,
     planOf,
     apiKeyOf,
+    userOf,
     ceilings: ceilingsOf(plans),
     maxDeadlineMs,
   }
@@ -128,6 +135,7 @@ export function resolvePipelineOptions (options: PipelineOptions): ResolvedPipel
       random,
     }),
     idempotency: options.idempotency,
+    cache: cache === false ? undefined : cache,
     registry,
     tracer,
     logger,
@@ -172,6 +180,8 @@ export interface RouteSettings {
    * at keys
    */
   readonly idempotency?: IdempotentRouteOptions['mode'] | Omit<IdempotentRouteOptions, 'method' | 'pattern'>
+  /** How its answers are kept and given to others; see docs/cache.md. @default they are not */
+  readonly cache?: RouteCache | false
   /**
    * Whether the request must be signed (RFC 9421), or only must not be wrongly signed; see docs/signed-requests.md.
    * @default signatures are not looked at

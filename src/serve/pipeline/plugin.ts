@@ -7,12 +7,14 @@ import type { Pressure } from '../../protect/admission/index.ts'
 import type { IdempotentUnit } from '../../protect/idempotency/index.ts'
 import type { BotVerdict, VerifiedSignature } from '../../protect/verify/index.ts'
 import { metricsFormat, type MetricsRegistry, renderMetrics } from '../../telemetry/index.ts'
+import { type AppCache, appCache, CacheHolder } from './app-cache.ts'
 import { openCallerChecks } from './caller-checks.ts'
 import { AnsweredElsewhere, runIdempotently, sendStored } from './idempotent-route.ts'
 import { type PipelineOptions, resolvePipelineOptions, type RouteSettings } from './options.ts'
 import { requestProblems } from './problem-kinds.ts'
 import { problemOf } from './problem-of.ts'
 import { Recorder } from './recorder.ts'
+import { Refresher } from './refresher.ts'
 import { requestIds } from './request-id.ts'
 import { RequestPath } from './request-path.ts'
 import { RequestUnit } from './request-unit.ts'
@@ -53,6 +55,8 @@ declare module 'fastify' {
   }
 
   interface FastifyInstance {
+    /** Purges and fills what is kept of this app's answers. */
+    readonly cache: AppCache
     /** Where this app's metrics are recorded; add your own with it. */
     readonly metrics: MetricsRegistry
   }
@@ -75,13 +79,22 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
     metricsPath,
     limiter,
     idempotency,
+    cache: cacheOptions,
     ...forRoutes
   } = resolvePipelineOptions(options)
   const { clock, random } = source
   const recorder = new Recorder({ registry, accessLog, clock, random })
   const callers = await openCallerChecks(options, { registry, clock, random })
+  const cache = cacheOptions === undefined ? undefined : new CacheHolder({
+    options: cacheOptions,
+    knows: { tenant: source.tenantOf !== undefined, user: source.userOf !== undefined },
+    registry,
+    clock,
+    log: () => logger ?? app.log,
+  })
   const compiler = new RouteCompiler({
     ...forRoutes,
+    cache,
     limiter,
     idempotency,
     callers,
@@ -96,9 +109,11 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
     admission,
     callers,
     unmatched: compiler.unmatched(),
+    refresher: new Refresher(app),
   })
 
   app.decorate('metrics', registry)
+  app.decorate('cache', { getter: () => appCache(app, cache) })
   // A reference type needs a getter here; each request gets its own in `arrive`.
   app.decorateRequest('context', null as unknown as Context)
   for (const name of ['agent', 'bot', 'verification', 'idempotency'] as const) {
@@ -131,7 +146,10 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
   app.addHook('onRoute', (route) => compiler.compile(route))
   app.addHook('onRequest', (request, reply, done) => path.arrive(request, reply, done))
   app.addHook('onReady', async () => compiler.usesKeys ? idempotency?.prepare() : undefined)
-  app.addHook('onClose', () => limiter.close())
+  app.addHook('onClose', async () => {
+    cache?.close()
+    await limiter.close()
+  })
   if (admission !== undefined) app.server.on('connection', () => admission.connected())
 
   app.setErrorHandler(function answerProblem (error: FastifyError, request, reply) {

@@ -110,13 +110,14 @@ export class Recorder {
 
   /** @returns the status as recorded: that of the answer, or 499 for a client that did not get it */
   end (unit: RequestUnit): number {
-    this.#active--
     const { request, span, routePlan } = unit
     const { method } = request
     const { raw } = unit.reply
     // Handed over in full, to a connection that was still there to take it.
     const answered = raw.writableFinished || (raw.writableEnded && !request.raw.socket.destroyed)
     const status = answered ? raw.statusCode : clientClosedRequest
+    if (unit.inBackground) return status
+    this.#active--
     const durationMs = this.#clock.now() - unit.startedMs
     routePlan.slot(method, status).record(durationMs / 1_000, span?.trace)
     if (span !== undefined) {

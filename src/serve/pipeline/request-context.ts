@@ -1,4 +1,6 @@
 import type { FastifyRequest } from 'fastify'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { CacheRequest } from '../../answer/cache/index.ts'
 import {
   clampDeadline,
   type Clock,
@@ -31,6 +33,7 @@ export interface ContextSource {
   readonly tenantOf: WhoseOf | undefined
   readonly planOf: WhoseOf | undefined
   readonly apiKeyOf: WhoseOf | undefined
+  readonly userOf: WhoseOf | undefined
   /** The highest criticality that the requests of a caller's plan may have. */
   readonly ceilings: ReadonlyMap<string, Criticality>
   /** The longest deadline that a trusted caller may ask for, in milliseconds. */
@@ -41,7 +44,7 @@ export interface ContextSource {
  * The context of one request. What most requests never ask for - the parsed trace, the tenant, the
  * deadline - is worked out when it is first asked for, and stays the same from then on.
  */
-export class RequestContext implements Context, LimitSubject {
+export class RequestContext implements Context, LimitSubject, CacheRequest<FastifyRequest> {
   readonly request: FastifyRequest
   readonly routePlan: RoutePlan
   /** On the clock's `now()`, in milliseconds: when the request's headers had been read. */
@@ -52,7 +55,9 @@ export class RequestContext implements Context, LimitSubject {
   agent: string | undefined
   /** What its client gets for what it looks like. */
   treatment: BotTreatment | undefined
-  protected readonly source: ContextSource
+  /** Nobody waits for the answer: it is made for the cache. */
+  inBackground = false
+  protected readonly commons: ContextSource
   #trace: TraceContext | undefined
   #tenant: string | undefined | null = null
   #plan: string | undefined | null = null
@@ -62,7 +67,7 @@ export class RequestContext implements Context, LimitSubject {
   #signal: WorkSignal | undefined
 
   constructor (source: ContextSource, request: FastifyRequest, routePlan: RoutePlan) {
-    this.source = source
+    this.commons = source
     this.request = request
     this.routePlan = routePlan
     this.startedMs = source.clock.now()
@@ -80,30 +85,30 @@ export class RequestContext implements Context, LimitSubject {
     if (this.#criticality === undefined) {
       const { headers, socket } = this.request.raw
       const said = readCriticality(headers)
-      const asked = said !== undefined && this.source.edge.trusts(socket) ? said : this.routePlan.criticality
-      const allowed = this.source.ceilings.size === 0 ?
+      const asked = said !== undefined && this.commons.edge.trusts(socket) ? said : this.routePlan.criticality
+      const allowed = this.commons.ceilings.size === 0 ?
         asked :
-        lower(asked, this.source.ceilings.get(this.plan ?? ''))
-      this.#criticality = lower(allowed, this.treatment?.lane)
+        lower(asked, this.commons.ceilings.get(this.plan ?? ''))
+      this.#criticality = this.inBackground ? 'background' : lower(allowed, this.treatment?.lane)
     }
     return this.#criticality
   }
 
   /** The request's own span; without one, the caller's, or a new trace that nobody records. */
   get trace (): TraceContext {
-    const trace = this.#trace ?? this.span?.trace ?? this.caller() ?? newTrace(false, this.source.random)
+    const trace = this.#trace ?? this.span?.trace ?? this.caller() ?? newTrace(false, this.commons.random)
     this.#trace = trace
     return trace
   }
 
   get tenant (): string | undefined {
-    if (this.#tenant === null) this.#tenant = this.source.tenantOf?.(this.request)
+    if (this.#tenant === null) this.#tenant = this.commons.tenantOf?.(this.request)
     return this.#tenant
   }
 
   /** What the caller has subscribed to, e.g. `pro`; a treatment's plan goes before it. */
   get plan (): string | undefined {
-    if (this.#plan === null) this.#plan = this.treatment?.limits ?? this.source.planOf?.(this.request)
+    if (this.#plan === null) this.#plan = this.treatment?.limits ?? this.commons.planOf?.(this.request)
     return this.#plan
   }
 
@@ -118,7 +123,41 @@ export class RequestContext implements Context, LimitSubject {
   }
 
   get apiKey (): string | undefined {
-    return this.source.apiKeyOf?.(this.request)
+    return this.commons.apiKeyOf?.(this.request)
+  }
+
+  /** What functions of the app's own get. */
+  get source (): FastifyRequest {
+    return this.request
+  }
+
+  /** Who of its tenant calls, where the app can tell; asked each time, for the cache alone. */
+  get user (): string | undefined {
+    return this.commons.userOf?.(this.request)
+  }
+
+  get method (): string {
+    return this.request.method
+  }
+
+  get url (): string {
+    return this.request.raw.url ?? '/'
+  }
+
+  get origin (): string {
+    return `${this.request.protocol}://${this.request.host}`
+  }
+
+  get headers (): IncomingHttpHeaders {
+    return this.request.raw.headers
+  }
+
+  get query (): unknown {
+    return this.request.query
+  }
+
+  get params (): unknown {
+    return this.request.params
   }
 
   /** The earlier of the route's own deadline and a trusted caller's, else the default; infinite for none. */
@@ -130,7 +169,7 @@ export class RequestContext implements Context, LimitSubject {
   /** Counted from the request's arrival, however late it is asked for. */
   get deadline (): Deadline {
     if (this.#deadline === undefined) {
-      const { clock } = this.source
+      const { clock } = this.commons
       const atMs = this.deadlineAtMs
       this.#deadline = atMs === Number.POSITIVE_INFINITY ?
         Deadline.none :
@@ -145,14 +184,14 @@ export class RequestContext implements Context, LimitSubject {
 
   /** The caller has left: whoever asked for the signal stops. */
   leave (): void {
-    this.#work().leave(this.source.clock.now())
+    this.#work().leave(this.commons.clock.now())
   }
 
   /** The work has ended; @returns for how long it went on with nobody waiting for it, in milliseconds */
   settle (): number {
     if (this.#signal === undefined) return 0
     this.#signal.settle()
-    return this.#signal.overrunMs(this.source.clock.now())
+    return this.#signal.overrunMs(this.commons.clock.now())
   }
 
   /** The span of the client that sent the request, when it sent a valid one. */
@@ -167,10 +206,10 @@ export class RequestContext implements Context, LimitSubject {
     const { headers, socket } = this.request.raw
     const asked = readDeadlineHeaders(headers)
     // A malformed one is as good as none: whoever is trusted and wrong still gets an answer.
-    if (asked === undefined || asked instanceof MalformedDeadline || !this.source.edge.trusts(socket)) {
+    if (asked === undefined || asked instanceof MalformedDeadline || !this.commons.edge.trusts(socket)) {
       return deadlineMs
     }
-    const grantedMs = clampDeadline(asked, { maxMs: this.source.maxDeadlineMs })
+    const grantedMs = clampDeadline(asked, { maxMs: this.commons.maxDeadlineMs })
     return ownDeadline ? Math.min(deadlineMs, grantedMs) : grantedMs
   }
 

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { IncomingMessage } from 'node:http'
+import type { Found } from '../../answer/cache/index.ts'
 import type { Transaction } from '../../data/index.ts'
 import { enterContext, Problem, runWithContext } from '../../kernel/index.ts'
 import type { Admission, Refusal, UnitOutcome } from '../../protect/admission/index.ts'
@@ -8,10 +9,12 @@ import { limitProblem, type Ruling } from '../../protect/limit/index.ts'
 import type { RefusalAnswer } from '../../protect/verify/index.ts'
 import type { Logger, Tracer } from '../../telemetry/index.ts'
 import { answerEarly, answerRefusal } from './answer-early.ts'
+import { cacheStatusHeader, sendKept } from './cached-route.ts'
 import type { CallerChecks } from './caller-checks.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
 import { requestProblems } from './problem-kinds.ts'
 import { clientClosedRequest, type Recorder } from './recorder.ts'
+import type { Refresher } from './refresher.ts'
 import type { ContextSource } from './request-context.ts'
 import { requestIdHeader } from './request-id.ts'
 import { RequestUnit, type UnitOwner } from './request-unit.ts'
@@ -28,10 +31,11 @@ export interface RequestPathParts {
   readonly callers: CallerChecks | undefined
   /** For requests that match no route. */
   readonly unmatched: RoutePlan
+  readonly refresher: Refresher
 }
 
 /**
- * The way of each request before its handler, and what is to be done when it is over: arrive, identify, limit,
+ * The way of each request before its handler, and what is to be done when it is over: arrive, identify, limit, cache,
  * admit, verify; record. The stages are plain calls in one hook, because every hook more costs every request; a route pays
  * only for those that it uses.
  */
@@ -43,6 +47,7 @@ export class RequestPath implements UnitOwner {
   readonly #admission: Admission | undefined
   readonly #callers: CallerChecks | undefined
   readonly #unmatched: RoutePlan
+  readonly #refresher: Refresher
   readonly #wheel: DeadlineWheel
 
   constructor (parts: RequestPathParts) {
@@ -53,6 +58,7 @@ export class RequestPath implements UnitOwner {
     this.#admission = parts.admission
     this.#callers = parts.callers
     this.#unmatched = parts.unmatched
+    this.#refresher = parts.refresher
     this.#wheel = new DeadlineWheel(parts.source.clock)
   }
 
@@ -61,13 +67,17 @@ export class RequestPath implements UnitOwner {
     const routePlan = request.routeOptions.config[planOf] ?? this.#unmatched
     const unit = new RequestUnit(this, this.#source, request, reply, routePlan)
     request.context = unit
+    // A refresh costs its caller nothing, and is none of the requests that are counted.
+    unit.miss = routePlan.cache === undefined ? undefined : this.#refresher.missOf(request)
+    unit.inBackground = unit.miss !== undefined
     reply.header(requestIdHeader, request.id)
     if (this.#logger !== undefined) request.log = reply.log = this.#logger
     this.#trace(unit)
-    this.#recorder.begin()
+    if (!unit.inBackground) this.#recorder.begin()
     // 'close' comes exactly once, after a finished response and after a broken connection alike.
     reply.raw.on('close', () => this.#end(unit))
-    this.#identify(unit, proceed)
+    if (unit.inBackground) this.#admit(unit, proceed)
+    else this.#identify(unit, proceed)
   }
 
   #trace (unit: RequestUnit): void {
@@ -89,7 +99,7 @@ export class RequestPath implements UnitOwner {
     const refused = this.#callers?.refusal(unit)
     if (refused !== undefined) return this.#turnAway(unit, refused)
     const ruling = unit.routePlan.limit?.take(unit, unit.startedMs)
-    if (ruling === undefined) return this.#admit(unit, proceed)
+    if (ruling === undefined) return this.#lookUp(unit, proceed)
     if (!(ruling instanceof Promise)) return this.#ruled(unit, ruling, proceed)
     // A store that is not in this process; it never rejects.
     unit.deferred = true
@@ -102,8 +112,36 @@ export class RequestPath implements UnitOwner {
     unit.ruling = ruling
     const { reply } = unit
     for (const [name, value] of ruling.headers()) reply.header(name, value)
-    if (ruling.refusal === undefined) this.#admit(unit, proceed)
+    if (ruling.refusal === undefined) this.#lookUp(unit, proceed)
     else answerEarly(unit, limitProblem(ruling.refusal))
+  }
+
+  /** Before admission: what is kept costs next to nothing, and is served however busy the process is. */
+  #lookUp (unit: RequestUnit, proceed: () => void): void {
+    const { cache } = unit.routePlan
+    if (cache === undefined) return this.#admit(unit, proceed)
+    const found = cache.cached.lookup(unit)
+    if (!(found instanceof Promise)) return this.#found(unit, found, proceed)
+    unit.deferred = true
+    found.then(
+      (settled) => this.#found(unit, settled, proceed),
+      () => {
+        // Its deadline passed while another request was making the answer, or its client left.
+        if (!unit.ended) answerEarly(unit, new Problem(requestProblems.DEADLINE_EXCEEDED))
+      }
+    )
+  }
+
+  #found (unit: RequestUnit, found: Found, proceed: () => void): void {
+    if (found.kind === 'answer') {
+      if (!unit.ended) sendKept(unit, found)
+      if (found.refresh !== undefined) void this.#refresher.run(unit.request, found.refresh)
+      return
+    }
+    if (found.kind === 'bypass') unit.reply.header(cacheStatusHeader, found.cacheStatus)
+    else if (unit.ended) return found.abandon()
+    else unit.miss = found
+    this.#admit(unit, proceed)
   }
 
   #admit (unit: RequestUnit, proceed: () => void): void {
@@ -129,6 +167,8 @@ export class RequestPath implements UnitOwner {
 
   refuse (unit: RequestUnit, refusal: Refusal): void {
     unit.refused = true
+    const older = unit.miss?.fail()
+    if (older !== undefined) return sendKept(unit, older)
     unit.ruling?.refund()
     answerRefusal(unit, refusal)
   }
@@ -166,11 +206,13 @@ export class RequestPath implements UnitOwner {
   #end (unit: RequestUnit): void {
     unit.ended = true
     this.#wheel.remove(unit)
+    // For one that never came to an answer: somebody else may make it.
+    unit.miss?.abandon()
     const status = this.#recorder.end(unit)
     const gone = status === clientClosedRequest
     const outcome: UnitOutcome = gone ? 'gone' : unit.expired || status >= 500 ? 'failed' : 'answered'
     if (gone) unit.leave()
-    this.#callers?.answered(unit, status)
+    if (!unit.inBackground) this.#callers?.answered(unit, status)
     // What the caller got for nothing, or did not get through a fault of ours, does not count.
     if (unit.replayed || status === 304 || status >= 500) unit.ruling?.refund()
     // Who stopped waiting did not stop the work: its room is taken until it ends.

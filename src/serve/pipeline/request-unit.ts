@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Miss } from '../../answer/cache/index.ts'
 import type { Transaction } from '../../data/index.ts'
 import type { AdmissionClass, AdmissionUnit, Refusal, UnitStage } from '../../protect/admission/index.ts'
 import type { IdempotentUnit } from '../../protect/idempotency/index.ts'
@@ -31,6 +32,8 @@ export class RequestUnit extends RequestContext implements AdmissionUnit, WheelE
   ruling: Ruling | undefined
   /** There when the request is the one that runs under its idempotency key. */
   idempotency: IdempotentUnit<Transaction> | undefined
+  /** What its answer is to fill; there when the cache had nothing. */
+  miss: Miss | undefined
   /** Its answer was made for an earlier request, and costs nothing. */
   replayed = false
   /** Admission refused it. */
@@ -64,6 +67,7 @@ export class RequestUnit extends RequestContext implements AdmissionUnit, WheelE
     this.verification = undefined
     this.ruling = undefined
     this.idempotency = undefined
+    this.miss = undefined
     this.proceed = undefined
     this.work = undefined
   }

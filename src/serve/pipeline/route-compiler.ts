@@ -5,6 +5,8 @@ import type { Admission } from '../../protect/admission/index.ts'
 import type { Idempotency } from '../../protect/idempotency/index.ts'
 import type { RouteLimit } from '../../protect/limit/index.ts'
 import type { HistogramFamily } from '../../telemetry/index.ts'
+import type { CacheHolder, KeptRoute } from './app-cache.ts'
+import { keepAnswers, purgeWhatIsWritten } from './cached-route.ts'
 import type { CallerChecks } from './caller-checks.ts'
 import { listOf } from './hook-list.ts'
 import { makeIdempotent } from './idempotent-route.ts'
@@ -20,10 +22,25 @@ export interface PlanParts {
   readonly limiter: LazyLimiter
   readonly callers: CallerChecks | undefined
   readonly idempotency: Idempotency<Transaction> | undefined
+  /** `undefined` where the app keeps no answers. */
+  readonly cache: CacheHolder | undefined
   /** For routes that name none, in milliseconds; infinite for none. */
   readonly defaultDeadlineMs: number
 }
 
+type RouteToPlan = Pick<RouteOptions, 'url' | 'method' | 'config' | 'schema'>
+
+/** @see https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1 */
+const safeMethods: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'OPTIONS',
+  'TRACE',
+  'PROPFIND',
+  'REPORT',
+  'SEARCH',
+  'QUERY',
+])
 const modes: ReadonlySet<unknown> = new Set(['required', 'accepted'])
 
 /** Makes the plans of an app's routes, while they are being declared. */
@@ -38,7 +55,7 @@ export class RouteCompiler {
 
   /** For requests that match no route. */
   unmatched (): RoutePlan {
-    return planRoute('unmatched', '', {}, this.#parts)
+    return planRoute('unmatched', { url: '', method: '' }, this.#parts)
   }
 
   /**
@@ -49,11 +66,14 @@ export class RouteCompiler {
   compile (route: RouteOptions): void {
     const { url, config, method } = route
     const plan = this.#planOfTwin(route) ??
-      planRoute(`${String(method)} ${url}`, url, config ?? {}, this.#parts)
+      planRoute(`${String(method)} ${url}`, route, this.#parts)
     if (method === 'GET') this.#lastGet = { url, config, plan }
     route.config = { ...config, [planOf]: plan }
     route.handler = rememberingWork(route.handler)
     if (plan.verify !== undefined) this.#checkBodies(route)
+    const { cache } = this.#parts
+    if (plan.cache !== undefined) keepAnswers(route, plan.cache)
+    else if (cache !== undefined && writes(method)) purgeWhatIsWritten(route, cache)
     if (config?.idempotency !== undefined && method !== 'HEAD') this.#keepAnswers(route, config.idempotency)
   }
 
@@ -97,18 +117,20 @@ export class RouteCompiler {
   }
 }
 
-function planRoute (name: string, url: string, settings: RouteSettings, parts: PlanParts): RoutePlan {
+function planRoute (name: string, route: RouteToPlan, parts: PlanParts): RoutePlan {
+  const settings: RouteSettings = route.config ?? {}
   const { criticality: given = 'normal', stream = false, exempt = false } = settings
   const criticality = parseCriticality(given, `${name} config.criticality`)
   for (const [key, value] of Object.entries({ stream, exempt })) {
     if (typeof value !== 'boolean') throw new SettingError(`${name} config.${key}`, 'true or false', value)
   }
   return new RoutePlan(parts.durations, {
-    route: url,
+    route: route.url,
     criticality,
     ...deadlineOf(name, settings, parts.defaultDeadlineMs),
     limit: limitOf(name, settings, parts),
     verify: verifyOf(name, settings, parts),
+    cache: cacheOf(name, route, settings, parts),
     admissionClass: parts.admission?.route({
       name,
       stream,
@@ -138,6 +160,36 @@ function behindOf (name: string, { behind }: RouteSettings): Pick<RouteSettings,
     throw new SettingError(`${name} config.behind`, '1 to 64 letters, digits, "_", "." and "-"', behind)
   }
   return { behind }
+}
+
+function cacheOf (
+  name: string,
+  { method, url, schema }: RouteToPlan,
+  { cache: policy, verify }: RouteSettings,
+  { cache: holder }: PlanParts
+): KeptRoute | undefined {
+  if (policy === undefined || policy === false) return undefined
+  if (holder === undefined)
+    throw new SettingError(`${name} config.cache`, 'absent where the option `cache` is false', policy)
+  return holder.route({
+    name,
+    method: String(method),
+    pattern: url,
+    cache: policy,
+    queryNames: namesOf(schema?.querystring),
+    guarded: verify !== undefined,
+  })
+}
+
+/** The parts of the query that a JSON schema names. */
+function namesOf (schema: unknown): readonly string[] | undefined {
+  if (typeof schema !== 'object' || schema === null || !('properties' in schema)) return undefined
+  return Object.keys(schema.properties as object)
+}
+
+function writes (method: RouteOptions['method']): boolean {
+  const methods = Array.isArray(method) ? method : [method]
+  return methods.some((each) => !safeMethods.has(each))
 }
 
 function verifyOf (name: string, { verify }: RouteSettings, { callers }: PlanParts): RouteSettings['verify'] {

@@ -2,6 +2,7 @@ import type { Criticality } from '../../kernel/index.ts'
 import type { AdmissionClass } from '../../protect/admission/index.ts'
 import type { LimitDescription, RouteLimit } from '../../protect/limit/index.ts'
 import type { HistogramFamily, HistogramSlot } from '../../telemetry/index.ts'
+import type { KeptRoute } from './app-cache.ts'
 
 /** Finds a route's plan on its `config`. A symbol, so that no route setting can collide with it. */
 export const planOf: unique symbol = Symbol('plimsoll.route-plan')
@@ -18,6 +19,8 @@ export interface RoutePlanParts {
   readonly admissionClass: AdmissionClass | undefined
   /** `undefined` where nothing is limited. */
   readonly limit: RouteLimit | undefined
+  /** `undefined` where answers are not kept. */
+  readonly cache: KeptRoute | undefined
   /** Whether signatures are checked, and whether there must be one. */
   readonly verify: 'required' | 'optional' | undefined
 }
@@ -30,6 +33,7 @@ export class RoutePlan {
   readonly route: string
   readonly admissionClass: AdmissionClass | undefined
   readonly limit: RouteLimit | undefined
+  readonly cache: KeptRoute | undefined
   readonly verify: 'required' | 'optional' | undefined
   readonly #durations: HistogramFamily
   readonly #slots = new Map<string, HistogramSlot>()
@@ -45,6 +49,7 @@ export class RoutePlan {
     this.ownDeadline = parts.ownDeadline
     this.admissionClass = parts.admissionClass
     this.limit = parts.limit
+    this.cache = parts.cache
     this.verify = parts.verify
   }
 

@@ -25,8 +25,16 @@ export async function openEngines (service: Service, environment: ServiceEnviron
   }
 }
 
-/** @param reason why it is needed, for the message */
-export async function openRedis (
+/** The service's Redis, connected when it is first asked for. @param reason why it is needed, for the message */
+export type RedisOf = (reason: string) => Promise<Redis>
+
+/** One client for all that need Redis: that of the service, or one that is opened for the first. */
+export function redisOf ({ redis }: Engines, environment: ServiceEnvironment): RedisOf {
+  let opening: Promise<Redis> | undefined
+  return (reason) => opening ??= redis === undefined ? openRedis(reason, environment) : Promise.resolve(redis)
+}
+
+async function openRedis (
   reason: string,
   { settings, health, lifecycle }: ServiceEnvironment
 ): Promise<Redis> {

@@ -11,8 +11,9 @@ import {
 } from '../../protect/limit/index.ts'
 import type { PipelineOptions } from '../pipeline/index.ts'
 import type { ServiceEnvironment } from './environment.ts'
-import { type Engines, openRedis } from './open-engines.ts'
+import { type Engines, type RedisOf, redisOf } from './open-engines.ts'
 import type { Service } from './service.ts'
+import { sharedAnswers } from './shared-answers.ts'
 
 /** What holds a service at its load line, as its settings say. */
 export async function protection (
@@ -21,12 +22,14 @@ export async function protection (
   engines: Engines
 ): Promise<PipelineOptions> {
   const { settings: { deadline, trustProxy } } = environment
+  const redis = redisOf(engines, environment)
   return {
     trusted: trustProxy,
     deadline,
     admission: admissionOf(environment),
     ...await idempotency(service, environment, engines),
-    limits: { ...service.limits, store: await limitStore(service, environment, engines) },
+    limits: { ...service.limits, store: await limitStore(service, environment, redis) },
+    cache: { ...service.cache, ...await sharedAnswers(service, environment, redis) },
   }
 }
 
@@ -60,14 +63,11 @@ async function idempotency (
 
 /** What makes the store, should a route have limits. */
 async function limitStore (
-  { name }: Service,
-  environment: ServiceEnvironment,
-  engines: Engines
+  { name, redis: declared }: Service,
+  { settings: { rateLimits }, telemetry: { registry, logger }, lifecycle, local }: ServiceEnvironment,
+  redisOf: RedisOf
 ): Promise<(() => LimitStore) | undefined> {
-  const { settings: { rateLimits }, telemetry: { registry, logger }, lifecycle, local } = environment
-  const kind = rateLimits.store === 'auto' ?
-    engines.redis === undefined ? 'local' : 'redis' :
-    rateLimits.store
+  const kind = rateLimits.store === 'auto' ? declared === true ? 'redis' : 'local' : rateLimits.store
   if (kind === 'memory') return undefined
   const options: SharedStoreOptions = {
     registry,
@@ -78,7 +78,7 @@ async function limitStore (
     },
   }
   const redis = kind === 'redis' ?
-    engines.redis ?? await openRedis('since rateLimits.store is redis', environment) :
+    await redisOf('since rateLimits.store is redis') :
     undefined
   return function openStore () {
     const store = redis === undefined ?

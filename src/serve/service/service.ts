@@ -9,7 +9,7 @@ import type {
   RawServerDefault,
 } from 'fastify'
 import { SettingError } from '../../kernel/index.ts'
-import type { LimitsOptions, PipelineOptions } from '../pipeline/index.ts'
+import type { CacheOptions, LimitsOptions, PipelineOptions } from '../pipeline/index.ts'
 
 /** The Fastify app that a service adds its routes to; TypeBox schemas type its requests. */
 export type ServiceApp = FastifyInstance<
@@ -45,10 +45,12 @@ export interface ServiceDefinition {
   /** Who calls, and what they may. */
   readonly callers?: Pick<
     PipelineOptions,
-    'tenantOf' | 'planOf' | 'apiKeyOf' | 'plans' | 'signatures' | 'agents' | 'bots'
+    'tenantOf' | 'planOf' | 'apiKeyOf' | 'userOf' | 'plans' | 'signatures' | 'agents' | 'bots'
   >
   /** Limits of routes that name none, and how all are told; where they are counted is the setting `rateLimits.store`. */
   readonly limits?: Omit<LimitsOptions, 'store'>
+  /** Which CDNs stand in front, and how they are purged; where answers are kept is the setting `cache.store`. */
+  readonly cache?: Omit<CacheOptions, 'shared' | 'memory' | 'namespace'>
   /** Declares the routes. */
   readonly routes: (app: ServiceApp) => void | Promise<void>
   /** Runs before the first request is accepted: fill a cache, make the first slow call. */

@@ -28,7 +28,7 @@ export const protectSpecs: readonly SettingSpec[] = [
     group,
     default: 'auto',
     help:
-      'Who counts: each worker (memory), the machine (local), or Redis; auto is redis where redis.url is set, else local.',
+      'Who counts: each worker (memory), the machine (local), or Redis; auto is redis for a service that declares it, else local.',
   }),
   spec('idempotency.lease', {
     kind: duration({ above: 0 }),

@@ -59,6 +59,12 @@ interface SettingTypes {
     /** How long an answer can be replayed; above `idempotency.lease`. */
     readonly keep: Duration
   }
+  readonly cache: {
+    /** What a worker may use to keep answers. */
+    readonly memory: Bytes
+    /** Who shares what is kept and purged; `auto` is Redis for a service that declares it, else the machine. */
+    readonly store: 'auto' | 'memory' | 'local' | 'redis'
+  }
   readonly drain: {
     /** From "not ready" to closing, so that load balancers stop sending first. */
     readonly delay: Duration

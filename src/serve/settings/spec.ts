@@ -7,6 +7,7 @@ export const settingGroups = [
   'Workers',
   'Request limits',
   'Overload and limits',
+  'Cached answers',
   'Boot and drain',
   'Logs, traces and health',
   'Database and Redis',

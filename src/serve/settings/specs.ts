@@ -1,4 +1,5 @@
 import { addressSpecs } from './address-specs.ts'
+import { answerSpecs } from './answer-specs.ts'
 import { engineSpecs } from './engine-specs.ts'
 import { phaseSpecs } from './phase-specs.ts'
 import { protectSpecs } from './protect-specs.ts'
@@ -15,6 +16,7 @@ export const settingSpecs: readonly SettingSpec[] = [
   ...workerSpecs,
   ...requestSpecs,
   ...protectSpecs,
+  ...answerSpecs,
   ...phaseSpecs,
   ...signalSpecs,
   ...engineSpecs,

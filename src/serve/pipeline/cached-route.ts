@@ -1,0 +1,72 @@
+import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { Answer } from '../../answer/cache/index.ts'
+import type { CacheHolder, KeptRoute } from './app-cache.ts'
+import { listOf } from './hook-list.ts'
+import type { RequestUnit } from './request-unit.ts'
+
+/** Tells what the cache did, and why. @see https://www.rfc-editor.org/rfc/rfc9211 */
+export const cacheStatusHeader = 'cache-status'
+
+type Done = (error: Error | null, payload?: unknown) => void
+
+/** Keeps what the route answers, and sends what is kept. */
+export function keepAnswers (route: RouteOptions, { edge }: KeptRoute): void {
+  function keep (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done): void {
+    const { miss } = request.context as RequestUnit
+    const status = reply.statusCode
+    const headers = reply.getHeaders()
+    const kept = miss?.store({ status, headers, body: bodyOf(payload) })
+    if (kept?.kind === 'answer') {
+      void reply.code(kept.status)
+      for (let at = 0; at < kept.headers.length; at += 2)
+        void reply.header(kept.headers[at]!, kept.headers[at + 1]!)
+      return done(null, kept.body ?? '')
+    }
+    if (kept !== undefined) void reply.header(cacheStatusHeader, kept.cacheStatus)
+    // What is not kept here is not for CDNs either.
+    for (const [name, value] of edge.headersFor({ status, headers, personal: true }))
+      void reply.header(name, value)
+    done(null, payload)
+  }
+  route.onSend = [...listOf(route.onSend), keep]
+}
+
+/**
+ * Sends an answer of the cache past Fastify, as refusals are: no handler, no serialisation, no hooks. What earlier hooks
+ * have put on the reply (CORS, say) goes out with it.
+ */
+export function sendKept ({ reply, request }: RequestUnit, { status, headers, body }: Answer): void {
+  const { raw } = reply
+  const own = reply.getHeaders()
+  const all = [...headers]
+  for (const name in own) all.push(name, own[name] as string)
+  reply.hijack()
+  raw.writeHead(status, all)
+  if (body === undefined || request.method === 'HEAD') raw.end()
+  else raw.end(body, 'latin1')
+}
+
+/** Purges what the route's writes may have changed, before their clients are told that they have succeeded. */
+export function purgeWhatIsWritten (route: RouteOptions, cache: CacheHolder): void {
+  async function purge (request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+    if (reply.statusCode >= 400) return payload
+    const unit = request.context as RequestUnit
+    const headers = reply.getHeaders()
+    const changed = [unit.url, headers['location'], headers['content-location']]
+    const concerns = headers['cache-group-invalidation'] !== undefined ||
+      changed.some((uri) => typeof uri === 'string' && cache.keeps(pathOf(uri)))
+    if (concerns) await cache.written(unit, { status: reply.statusCode, headers })
+    return payload
+  }
+  route.onSend = [...listOf(route.onSend), purge]
+}
+
+function pathOf (uri: string): string {
+  return /^(?:[a-z][a-z\d+.-]*:)?(?:\/\/[^/?#]*)?([^?#]*)/i.exec(uri)?.[1] ?? ''
+}
+
+/** `null` for a stream, which cannot be kept. */
+function bodyOf (payload: unknown): string | Uint8Array | undefined | null {
+  if (payload === undefined || payload === null) return undefined
+  return typeof payload === 'string' || payload instanceof Uint8Array ? payload : null
+}
