@@ -1,39 +1,15 @@
 import { describe } from 'node:test'
-import { type LocalChannel, localEngine, serveLocalEngine } from '../../../engines/index.ts'
+import { localEngine, serveLocalEngine } from '../../../engines/index.ts'
 import { waitUntil } from '../../../engines/wait-until.fixture.ts'
 import { type FleetSubject, testFleetCache, testSharedCache } from '../shared-cache.contract.ts'
 import type { SharedCache } from '../shared-cache.ts'
+import { type Line, line } from './local-line.fixture.ts'
 import { localSharedCache } from './local-shared-cache.ts'
 
 describe('the cache over the supervisor', () => {
   testSharedCache('local', localFleet)
   testFleetCache('local', localFleet)
 })
-
-interface Line {
-  readonly near: LocalChannel
-  readonly far: LocalChannel
-  isCut: boolean
-}
-
-/** A channel within the process that can be cut. */
-function line (): Line {
-  const listeners: (((message: unknown) => void) | undefined)[] = []
-  const made = { isCut: false } as Line
-  const end = (own: number): LocalChannel => ({
-    send: (message) =>
-      queueMicrotask(() => {
-        if (!made.isCut) listeners[1 - own]?.(message)
-      }),
-    onMessage (listener) {
-      listeners[own] = listener
-    },
-    close () {
-      listeners[own] = undefined
-    },
-  })
-  return Object.assign(made, { near: end(0), far: end(1) })
-}
 
 async function localFleet (): Promise<FleetSubject> {
   const supervisor = serveLocalEngine()
