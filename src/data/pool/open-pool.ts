@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { MetricsRegistry } from '../../telemetry/index.ts'
-import { type GovernOptions, governPool } from './pool.ts'
+import { type GovernedPool, type GovernOptions, governPool } from './pool.ts'
 
 /** As `new pg.Pool` takes them, and as `governPool` does. */
 export type OpenPoolOptions = pg.PoolConfig & Partial<GovernOptions> & {
@@ -14,7 +14,7 @@ export type OpenPoolOptions = pg.PoolConfig & Partial<GovernOptions> & {
  *
  * @throws SettingError for options out of range
  */
-export function openPool (options: OpenPoolOptions): pg.Pool {
+export function openPool (options: OpenPoolOptions): GovernedPool {
   const { registry = new MetricsRegistry(), onIdleError } = options
   const pool = new pg.Pool(options)
   // Without a listener, a connection that the server closes would end the process.

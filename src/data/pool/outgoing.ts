@@ -1,3 +1,4 @@
+import type { PoolClient } from 'pg'
 import { type StatementText, valuesOf } from './statement.ts'
 
 /** The parts of a query config that change nothing about how it may be sent. */
@@ -19,10 +20,31 @@ export function isNameable (text: StatementText, values: unknown): boolean {
     !Array.isArray(types) && (values ?? text.values ?? undefined) === valuesOf(text, values)
 }
 
-/** The same statement under a name. */
-export function withName (name: string, sql: string, text: StatementText, values: unknown): object {
-  const named = { name, text: sql, values: valuesOf(text, values) }
-  if (typeof text === 'string') return named
+/** A query object as `pg` makes it of a text and values; what is missing is set before it is sent. */
+interface PgQuery {
+  name?: string
+}
+
+type QueryClass = new(text: string, values: unknown, callback: unknown) => PgQuery
+
+/**
+ * The same statement under a name, as arguments of `client.query`. For a text it is the object that `pg` would make,
+ * made here: from a config, `pg` would make a copy, property by property, which costs more than all else.
+ */
+export function withName (
+  client: PoolClient,
+  name: string,
+  statement: { readonly sql: string; readonly text: StatementText; readonly values: unknown },
+  callback: (error: unknown, result?: unknown) => void
+): readonly [unknown, undefined?, unknown?] {
+  const { sql, text } = statement
+  const values = valuesOf(text, statement.values)
+  const { Query } = client.constructor as { readonly Query?: QueryClass }
+  if (typeof text === 'string' && Query !== undefined) {
+    const query = new Query(sql, values, callback)
+    query.name = name
+    return [query]
+  }
   const { rowMode, types, binary, query_timeout } = text as QueryParts
-  return { ...named, rowMode, types, binary, query_timeout }
+  return [{ name, text: sql, values, rowMode, types, binary, query_timeout }, undefined, callback]
 }

@@ -1,4 +1,4 @@
-import type { PoolClient } from 'pg'
+import type { Pool, PoolClient, QueryResultRow } from 'pg'
 
 /** What a new session is asked once, before its first statement. */
 export interface SessionFacts {
@@ -11,7 +11,7 @@ export interface SessionFacts {
   readonly pooled: boolean
 }
 
-interface Row {
+interface FactsRow {
   readonly pid: number
   readonly ms: number
 }
@@ -28,8 +28,24 @@ export function readSession (
   const { processID } = client as unknown as { readonly processID: number | null }
   send(factsQuery, undefined, (error, result) => {
     if (error !== null && error !== undefined) return found(undefined)
-    const [row] = (result as { readonly rows: readonly Row[] }).rows
+    const [row] = (result as { readonly rows: readonly FactsRow[] }).rows
     if (row === undefined) return found(undefined)
     found({ defaultMs: row.ms === 0 ? Number.POSITIVE_INFINITY : row.ms, pooled: row.pid !== processID })
   })
+}
+
+/** @returns the only row of `sql`, and whether a pooler stands between */
+export async function readPool<Row extends QueryResultRow> (
+  pool: Pool,
+  sql: string
+): Promise<{ readonly pooled: boolean; readonly row: Row }> {
+  const client = await pool.connect()
+  try {
+    const { rows: [row] } = await client.query<Row>(sql)
+    const { rows: [process] } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+    const { processID } = client as unknown as { readonly processID: number | null }
+    return { pooled: process?.pid !== processID, row: row! }
+  } finally {
+    client.release()
+  }
 }

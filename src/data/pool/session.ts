@@ -272,8 +272,9 @@ export class Session implements StatementKeeper {
     statement.named = statement.reused ||
       known?.preparable === true && known.uses >= preparedFromUse && !this.#alwaysPipelines &&
         this.#prepared !== undefined && isNameable(text, values)
-    if (!statement.named) this.#send(text, values, answer)
-    else this.#send(withName(this.#prepared!.nameFor(known!), known!.text, text, values), undefined, answer)
+    if (!statement.named) return void this.#send(text, values, answer)
+    const name = this.#prepared!.nameFor(known!)
+    this.#send(...withName(this.#client, name, { sql: known!.text, text, values }, answer))
   }
 
   #pass (query: unknown, values: unknown, callback: unknown): unknown {
