@@ -2,6 +2,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify
 import {
   type CachedRoute,
   type CachePolicy,
+  type Encoder,
   HttpCache,
   type HttpCacheOptions,
   type PurgeReceipt,
@@ -13,6 +14,7 @@ import {
   type EdgePolicyOptions,
   type EdgeRoute,
 } from '../../answer/edge/index.ts'
+import { type Coding, codings, encodeBody, isCompressible, levelFor } from '../../answer/payload/index.ts'
 import { type Clock, SettingError } from '../../kernel/index.ts'
 import type { MetricsRegistry } from '../../telemetry/index.ts'
 
@@ -59,6 +61,10 @@ export interface RouteToCache {
   readonly queryNames: readonly string[] | undefined
   /** Who may have an answer is decided after the cache would have given it. */
   readonly guarded: boolean
+  /** Its answers may be sent compressed. */
+  readonly compressed: boolean
+  /** Request headers that choose between looks of the answer, which `variant` tells apart. */
+  readonly variedBy: readonly string[]
 }
 
 /** A route whose answers are kept. */
@@ -93,7 +99,7 @@ export class CacheHolder {
   }
 
   /** @throws SettingError for a policy that is wrong or unsafe */
-  route ({ cache: policy, guarded, queryNames, ...route }: RouteToCache): KeptRoute {
+  route ({ cache: policy, queryNames, compressed, ...route }: RouteToCache): KeptRoute {
     if (typeof policy !== 'object' || policy === null)
       throw new SettingError(`${route.name} config.cache`, 'an object with ttl and scope', policy)
     const { cache, edge } = this.#get()
@@ -101,9 +107,8 @@ export class CacheHolder {
     const edgeRoute = edge.route(route.name, policy as EdgePolicyOptions)
     const cached = cache.route<FastifyRequest>({
       ...route,
-      guarded,
       knows: this.#parts.knows,
-      policy: own,
+      policy: compressed ? own : { encodings: [], ...own },
       ...(queryNames === undefined ? {} : { queryNames }),
       edgeHeaders: (made) => edgeRoute.headersFor(made),
     })
@@ -153,6 +158,7 @@ export class CacheHolder {
       edge: new EdgeHeaders({ ...edge, registry }),
       cache: new HttpCache({
         ...options,
+        encoder,
         registry,
         clock,
         ...(shared === undefined ? {} : { shared }),
@@ -160,6 +166,14 @@ export class CacheHolder {
       }),
     }
   }
+}
+
+/** The forms in which an answer is kept beside the plain one, each made once. */
+const encoder: Encoder = {
+  encodings: codings,
+  worthwhile: (contentType, bytes) => bytes >= 1_024 && isCompressible(contentType),
+  // Made once and sent often: as well as each coding does at a bearable price.
+  encode: (body, coding) => encodeBody(body, coding as Coding, levelFor(coding as Coding, 1)),
 }
 
 /** How many URLs are asked for at once when a cache is warmed. */

@@ -1,3 +1,4 @@
+import type { PayloadCommons, PayloadSettings } from '../../answer/payload/index.ts'
 import type { Transaction } from '../../data/index.ts'
 import {
   type Clock,
@@ -16,6 +17,7 @@ import { type AccessLog, type Logger, MetricsRegistry, Tracer } from '../../tele
 import type { CacheOptions, RouteCache } from './app-cache.ts'
 import type { CallerCheckOptions } from './caller-checks.ts'
 import { Edge } from './edge.ts'
+import { loopHeadroom } from './headroom.ts'
 import { LazyLimiter, type LimitsOptions } from './lazy-limiter.ts'
 import type { ContextSource, WhoseOf } from './request-context.ts'
 
@@ -47,6 +49,8 @@ export interface PipelineOptions extends CallerCheckOptions {
   readonly idempotency?: Idempotency<Transaction>
   /** Where answers of routes that say `cache` are kept; `false` to allow no such route. @default in this process's memory */
   readonly cache?: CacheOptions | false
+  /** What routes say of their payloads when they say nothing, and what all share: versions, work to be done later. */
+  readonly payload?: Omit<PayloadCommons, 'bodyLimit' | 'headroom' | 'onEncoded'>
   readonly deadline?: {
     /** For routes that name none. @default no limit */
     readonly default?: Duration
@@ -98,13 +102,17 @@ export interface ResolvedPipelineOptions {
   readonly limiter: LazyLimiter
   readonly idempotency: Idempotency<Transaction> | undefined
   readonly cache: CacheOptions | undefined
+  readonly payload: PayloadCommons
   readonly defaultDeadlineMs: number
   readonly source: ContextSource
   readonly metricsPath: string | undefined
 }
 
-/** @throws SettingError */
-export function resolvePipelineOptions (options: PipelineOptions): ResolvedPipelineOptions {
+/** @param bodyLimit the app's, in bytes. @throws SettingError */
+export function resolvePipelineOptions (
+  options: PipelineOptions,
+  bodyLimit: number
+): ResolvedPipelineOptions {
   const { clock = systemClock, random = systemRandom, logger, accessLog, metricsPath, trusted = [] } = options
   const { tenantOf, planOf, apiKeyOf, userOf, plans = {}, deadline = {}, cache = {} } = options
   const {
@@ -136,6 +144,7 @@ export function resolvePipelineOptions (options: PipelineOptions): ResolvedPipel
     }),
     idempotency: options.idempotency,
     cache: cache === false ? undefined : cache,
+    payload: { ...options.payload, headroom: loopHeadroom(clock), bodyLimit },
     registry,
     tracer,
     logger,
@@ -159,7 +168,7 @@ function ceilingsOf (plans: Readonly<Record<string, CallerPlan>>): ReadonlyMap<s
 }
 
 /** What a route may say in its `config`. */
-export interface RouteSettings {
+export interface RouteSettings extends PayloadSettings {
   /**
    * What is kept longest when not everything can be served. A trusted caller can say otherwise with
    * `plimsoll-criticality`, and a plan can have a ceiling. @default 'normal'

@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { Readable } from 'node:stream'
+import { acceptMessagePack, type FieldMask, fieldsOf } from '../../answer/payload/index.ts'
 import type { Transaction } from '../../data/index.ts'
 import { type Context, Problem } from '../../kernel/index.ts'
 import type { Pressure } from '../../protect/admission/index.ts'
@@ -38,6 +39,8 @@ declare module 'fastify' {
      * with less before it has to refuse; see docs/overload.md.
      */
     readonly pressure: Pressure
+    /** The fields that the client asked for, on a route with `fields`; undefined for all of them. */
+    readonly fields: FieldMask | undefined
     /** The agent that signed the request (Web Bot Auth), e.g. `https://agent.example`, once it is verified. */
     readonly agent: string | undefined
     /** What its client is taken for, and why; where bots are scored. */
@@ -81,7 +84,7 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
     idempotency,
     cache: cacheOptions,
     ...forRoutes
-  } = resolvePipelineOptions(options)
+  } = resolvePipelineOptions(options, app.initialConfig.bodyLimit ?? 1_048_576)
   const { clock, random } = source
   const recorder = new Recorder({ registry, accessLog, clock, random })
   const callers = await openCallerChecks(options, { registry, clock, random })
@@ -112,6 +115,7 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
     refresher: new Refresher(app),
   })
 
+  acceptMessagePack(app)
   app.decorate('metrics', registry)
   app.decorate('cache', { getter: () => appCache(app, cache) })
   // A reference type needs a getter here; each request gets its own in `arrive`.
@@ -123,6 +127,11 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
       },
     })
   }
+  app.decorateRequest('fields', {
+    getter (this: FastifyRequest): FieldMask | undefined {
+      return fieldsOf(this)
+    },
+  })
   app.decorateRequest('pressure', {
     getter (this: FastifyRequest): Pressure {
       const admissionClass = (this.context as RequestUnit | null)?.routePlan.admissionClass

@@ -160,6 +160,15 @@ export class RequestContext implements Context, LimitSubject, CacheRequest<Fasti
     return this.request.params
   }
 
+  /**
+   * Which look of the answer the client wants, where there are several: part of what the answer is kept by.
+   *
+   * @throws Problem when the route has none that it would take
+   */
+  get variant (): string {
+    return this.routePlan.shape?.read(this.request).variant ?? ''
+  }
+
   /** The earlier of the route's own deadline and a trusted caller's, else the default; infinite for none. */
   get deadlineAtMs (): number {
     if (Number.isNaN(this.#deadlineAtMs)) this.#deadlineAtMs = this.startedMs + this.#allowedMs()

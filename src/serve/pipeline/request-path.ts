@@ -119,7 +119,8 @@ export class RequestPath implements UnitOwner {
   /** Before admission: what is kept costs next to nothing, and is served however busy the process is. */
   #lookUp (unit: RequestUnit, proceed: () => void): void {
     const { cache } = unit.routePlan
-    if (cache === undefined) return this.#admit(unit, proceed)
+    // A look that the route does not have is refused where the others read it.
+    if (cache === undefined || !isReadable(unit)) return this.#admit(unit, proceed)
     const found = cache.cached.lookup(unit)
     if (!(found instanceof Promise)) return this.#found(unit, found, proceed)
     unit.deferred = true
@@ -249,6 +250,15 @@ async function endKey (idempotency: IdempotentUnit<Transaction>, done: boolean):
     // It has ended already, or its lease has: there is nothing to tell.
   }
   await idempotency.release()
+}
+
+function isReadable ({ routePlan: { shape }, request }: RequestUnit): boolean {
+  try {
+    shape?.read(request)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** The last flag bit, read without parsing the rest; what is sampled is then parsed in full. */

@@ -1,4 +1,5 @@
 import type { preParsingAsyncHookHandler, RouteOptions } from 'fastify'
+import { finishRoute, type PayloadCommons, type RouteShape, shapeRoute } from '../../answer/payload/index.ts'
 import type { Transaction } from '../../data/index.ts'
 import { parseCriticality, parseDuration, SettingError } from '../../kernel/index.ts'
 import type { Admission } from '../../protect/admission/index.ts'
@@ -24,6 +25,7 @@ export interface PlanParts {
   readonly idempotency: Idempotency<Transaction> | undefined
   /** `undefined` where the app keeps no answers. */
   readonly cache: CacheHolder | undefined
+  readonly payload: PayloadCommons
   /** For routes that name none, in milliseconds; infinite for none. */
   readonly defaultDeadlineMs: number
 }
@@ -55,7 +57,7 @@ export class RouteCompiler {
 
   /** For requests that match no route. */
   unmatched (): RoutePlan {
-    return planRoute('unmatched', { url: '', method: '' }, this.#parts)
+    return planRoute('unmatched', { url: '', method: '' }, undefined, this.#parts)
   }
 
   /**
@@ -65,16 +67,18 @@ export class RouteCompiler {
    */
   compile (route: RouteOptions): void {
     const { url, config, method } = route
-    const plan = this.#planOfTwin(route) ??
-      planRoute(`${String(method)} ${url}`, route, this.#parts)
+    const name = `${String(method)} ${url}`
+    const { cache, payload } = this.#parts
+    const shape = shapeRoute(route, config ?? {}, payload, name)
+    const plan = this.#planOfTwin({ method, url, config }) ?? planRoute(name, route, shape, this.#parts)
     if (method === 'GET') this.#lastGet = { url, config, plan }
-    route.config = { ...config, [planOf]: plan }
+    route.config = { ...route.config, [planOf]: plan }
     route.handler = rememberingWork(route.handler)
     if (plan.verify !== undefined) this.#checkBodies(route)
-    const { cache } = this.#parts
     if (plan.cache !== undefined) keepAnswers(route, plan.cache)
     else if (cache !== undefined && writes(method)) purgeWhatIsWritten(route, cache)
     if (config?.idempotency !== undefined && method !== 'HEAD') this.#keepAnswers(route, config.idempotency)
+    finishRoute(route, config ?? {}, payload, name)
   }
 
   /** Whether any route takes idempotency keys. */
@@ -111,13 +115,20 @@ export class RouteCompiler {
   }
 
   /** Fastify declares HEAD right after each GET, with the config of that: what it may cost is the same, too. */
-  #planOfTwin ({ method, url, config }: RouteOptions): RoutePlan | undefined {
+  #planOfTwin (
+    { method, url, config }: Pick<RouteOptions, 'method' | 'url' | 'config'>
+  ): RoutePlan | undefined {
     const get = this.#lastGet
     return method === 'HEAD' && url === get?.url && config === get.config ? get.plan : undefined
   }
 }
 
-function planRoute (name: string, route: RouteToPlan, parts: PlanParts): RoutePlan {
+function planRoute (
+  name: string,
+  route: RouteToPlan,
+  shape: RouteShape | undefined,
+  parts: PlanParts
+): RoutePlan {
   const settings: RouteSettings = route.config ?? {}
   const { criticality: given = 'normal', stream = false, exempt = false } = settings
   const criticality = parseCriticality(given, `${name} config.criticality`)
@@ -130,7 +141,8 @@ function planRoute (name: string, route: RouteToPlan, parts: PlanParts): RoutePl
     ...deadlineOf(name, settings, parts.defaultDeadlineMs),
     limit: limitOf(name, settings, parts),
     verify: verifyOf(name, settings, parts),
-    cache: cacheOf(name, route, settings, parts),
+    cache: cacheOf(name, route, shape, parts),
+    shape,
     admissionClass: parts.admission?.route({
       name,
       stream,
@@ -164,10 +176,11 @@ function behindOf (name: string, { behind }: RouteSettings): Pick<RouteSettings,
 
 function cacheOf (
   name: string,
-  { method, url, schema }: RouteToPlan,
-  { cache: policy, verify }: RouteSettings,
-  { cache: holder }: PlanParts
+  { method, url, schema, config = {} }: RouteToPlan,
+  shape: RouteShape | undefined,
+  { cache: holder, payload }: PlanParts
 ): KeptRoute | undefined {
+  const { cache: policy, verify, compress = payload.defaults?.compress ?? false }: RouteSettings = config
   if (policy === undefined || policy === false) return undefined
   if (holder === undefined)
     throw new SettingError(`${name} config.cache`, 'absent where the option `cache` is false', policy)
@@ -178,6 +191,8 @@ function cacheOf (
     cache: policy,
     queryNames: namesOf(schema?.querystring),
     guarded: verify !== undefined,
+    compressed: compress !== false,
+    variedBy: shape?.vary ?? [],
   })
 }
 

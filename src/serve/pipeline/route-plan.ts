@@ -1,3 +1,4 @@
+import type { RouteShape } from '../../answer/payload/index.ts'
 import type { Criticality } from '../../kernel/index.ts'
 import type { AdmissionClass } from '../../protect/admission/index.ts'
 import type { LimitDescription, RouteLimit } from '../../protect/limit/index.ts'
@@ -21,6 +22,8 @@ export interface RoutePlanParts {
   readonly limit: RouteLimit | undefined
   /** `undefined` where answers are not kept. */
   readonly cache: KeptRoute | undefined
+  /** `undefined` where an answer has one look. */
+  readonly shape: RouteShape | undefined
   /** Whether signatures are checked, and whether there must be one. */
   readonly verify: 'required' | 'optional' | undefined
 }
@@ -34,6 +37,7 @@ export class RoutePlan {
   readonly admissionClass: AdmissionClass | undefined
   readonly limit: RouteLimit | undefined
   readonly cache: KeptRoute | undefined
+  readonly shape: RouteShape | undefined
   readonly verify: 'required' | 'optional' | undefined
   readonly #durations: HistogramFamily
   readonly #slots = new Map<string, HistogramSlot>()
@@ -50,6 +54,7 @@ export class RoutePlan {
     this.admissionClass = parts.admissionClass
     this.limit = parts.limit
     this.cache = parts.cache
+    this.shape = parts.shape
     this.verify = parts.verify
   }
 
