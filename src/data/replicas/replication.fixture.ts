@@ -3,6 +3,7 @@ import { join, relative } from 'node:path'
 import pg from 'pg'
 import { type ServerProcess, serverProcess } from '../../engines/embedded/server-process.fixture.ts'
 import { waitUntil } from '../../engines/wait-until.fixture.ts'
+import { parseLsn, replayTarget } from './lsn.ts'
 
 export interface StandbyOptions {
   /** Commits are replayed so much later than they were made, in milliseconds. @default 0 */
@@ -15,7 +16,9 @@ export interface Standby extends ServerProcess {
   /** Replays nothing more until `resume`. */
   pause(): Promise<void>
   resume(): Promise<void>
-  /** Makes it a primary, on a timeline of its own; resolves when it accepts writes. */
+  /** Receives nothing more. */
+  detach(): Promise<void>
+  /** Makes it a primary, on a timeline of its own, once it has replayed all that it has received. */
   promote(): Promise<void>
   /** Resolves when it has replayed all that the server it follows has written by now. */
   caughtUp(): Promise<void>
@@ -60,23 +63,34 @@ export async function runOn (url: string, text: string): Promise<readonly Record
 async function standbyOf (leader: ServerProcess, options: StandbyOptions = {}): Promise<Standby> {
   const { username } = new URL(leader.url)
   const conninfo = `host=127.0.0.1 port=${leader.port} user=${username} password=${leader.password}`
-  const server = await serverProcess({
-    primary_conninfo: conninfo,
-    hot_standby: 'on',
+  const settings = {
     recovery_min_apply_delay: `${options.applyDelayMs ?? 0}ms`,
     wal_receiver_status_interval: '100ms',
     wal_retrieve_retry_interval: '100ms',
-  }, ({ data, user }) => copyCluster(leader, data, user))
+  }
+  const server = await serverProcess(settings, async ({ data, user }) => {
+    await copyCluster(leader, data)
+    await writeFile(join(data, 'postgresql.auto.conf'), `primary_conninfo = '${conninfo}'\n`)
+    await giveTo(user, data)
+  })
   return Object.assign(server, {
     pause: async () => void await runOn(server.url, 'SELECT pg_wal_replay_pause()'),
     resume: async () => void await runOn(server.url, 'SELECT pg_wal_replay_resume()'),
     promote: async () => void await runOn(server.url, 'SELECT pg_promote()'),
+    async detach () {
+      await runOn(server.url, `ALTER SYSTEM SET primary_conninfo TO ''`)
+      await runOn(server.url, 'SELECT pg_reload_conf()')
+      await waitUntil('it receives nothing more', async () => {
+        return (await runOn(server.url, 'SELECT FROM pg_stat_wal_receiver')).length === 0
+      })
+    },
     async caughtUp () {
       const [row] = await runOn(leader.url, 'SELECT pg_current_wal_insert_lsn()::text AS lsn')
+      const target = replayTarget(parseLsn(String(row?.['lsn'])), 8_192)
       await waitUntil('the standby has caught up', async () => {
         const [now] = await runOn(
           server.url,
-          `SELECT pg_last_wal_replay_lsn() >= '${String(row?.['lsn'])}'::pg_lsn AS done`
+          `SELECT pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0') >= ${target} AS done`
         )
         return now?.['done'] === true
       })
@@ -89,11 +103,7 @@ async function standbyOf (leader: ServerProcess, options: StandbyOptions = {}): 
  *
  * @see https://www.postgresql.org/docs/18/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP
  */
-async function copyCluster (
-  leader: ServerProcess,
-  data: string,
-  user: { readonly uid: number; readonly gid: number } | undefined
-): Promise<void> {
+async function copyCluster (leader: ServerProcess, data: string): Promise<void> {
   const client = new pg.Client({ connectionString: leader.url })
   await client.connect()
   try {
@@ -109,6 +119,12 @@ async function copyCluster (
   await mkdir(join(data, 'pg_wal', 'archive_status'), { recursive: true })
   await writeFile(join(data, 'standby.signal'), '')
   await chmod(data, 0o700)
+}
+
+async function giveTo (
+  user: { readonly uid: number; readonly gid: number } | undefined,
+  data: string
+): Promise<void> {
   if (user === undefined) return
   await chown(data, user.uid, user.gid)
   for (const entry of await readdir(data, { withFileTypes: true, recursive: true })) {
