@@ -7,12 +7,18 @@ export interface CountingProxy extends AsyncDisposable {
   readonly url: string
   /** SQL texts in the order in which they were sent. */
   readonly texts: string[]
+  /** Statements that were sent, prepared ones included. */
+  readonly executions: number
+  /** Packets in which the pool sent them. */
+  readonly packets: number
   /** Cancel requests that have arrived. */
   readonly cancelRequests: number
   /** Holds cancel requests back until the given promise resolves. */
   holdCancels(until: Promise<void>): void
   /** The next cancel request ends here: it never reaches the server. */
   dropNextCancel(): void
+  /** The server's next answer does not arrive: the connection breaks instead. */
+  loseNextAnswer(): void
   /** From now on nothing goes either way, and nothing ends: a network that swallows. */
   freeze(): void
 }
@@ -26,9 +32,12 @@ export async function countingProxy (databaseUrl: string): Promise<CountingProxy
   const texts: string[] = []
   const sockets = new Set<Socket>()
   let cancelRequests = 0
+  const seen: Seen = { texts, executions: 0 }
+  let packets = 0
   let held: Promise<void> | undefined
   let frozen = false
   let dropping = false
+  let losing = false
 
   function toServer (): Socket {
     return directory === null ?
@@ -47,6 +56,7 @@ export async function countingProxy (databaseUrl: string): Promise<CountingProxy
     let started = false
     client.on('data', async (bytes: Buffer) => {
       if (frozen) return
+      packets++
       rest = Buffer.concat([rest, bytes])
       if (!started && rest.length >= 8) {
         started = true
@@ -60,10 +70,15 @@ export async function countingProxy (databaseUrl: string): Promise<CountingProxy
           await held
         } else rest = rest.subarray(rest.readInt32BE(0))
       }
-      rest = readTexts(rest, texts)
+      rest = readMessages(rest, seen)
       upstream.write(bytes)
     })
     upstream.on('data', (bytes) => {
+      if (losing) {
+        losing = false
+        client.destroy()
+        return
+      }
       if (!frozen) client.write(bytes)
     })
     client.on('close', () => upstream.destroy())
@@ -79,6 +94,12 @@ export async function countingProxy (databaseUrl: string): Promise<CountingProxy
   return {
     url: url.href,
     texts,
+    get executions () {
+      return seen.executions
+    },
+    get packets () {
+      return packets
+    },
     get cancelRequests () {
       return cancelRequests
     },
@@ -87,6 +108,9 @@ export async function countingProxy (databaseUrl: string): Promise<CountingProxy
     },
     dropNextCancel () {
       dropping = true
+    },
+    loseNextAnswer () {
+      losing = true
     },
     freeze () {
       frozen = true
@@ -99,16 +123,22 @@ export async function countingProxy (databaseUrl: string): Promise<CountingProxy
   }
 }
 
+interface Seen {
+  readonly texts: string[]
+  executions: number
+}
+
 /** Keeps the text of each whole Query and Parse message; answers the bytes of a message that is not whole. */
-function readTexts (bytes: Buffer, texts: string[]): Buffer {
+function readMessages (bytes: Buffer, seen: Seen): Buffer {
   let at = 0
   while (bytes.length - at >= 5) {
     const end = at + 1 + bytes.readInt32BE(at + 1)
     if (end > bytes.length) break
     const type = String.fromCharCode(bytes[at]!)
     const body = bytes.subarray(at + 5, end).toString('latin1').split('\0')
-    if (type === 'Q') texts.push(body[0]!)
-    if (type === 'P') texts.push(body[1]!)
+    if (type === 'Q') seen.texts.push(body[0]!)
+    if (type === 'P') seen.texts.push(body[1]!)
+    if (type === 'Q' || type === 'E') seen.executions++
     at = end
   }
   return bytes.subarray(at)

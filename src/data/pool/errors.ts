@@ -49,8 +49,8 @@ export class PoolLineFullError extends Error {
 
 /**
  * The connection to the database broke, or could not be opened. Whether a statement that was under way took
- * effect is unknown; one inside a transaction that was not being committed did not. The pool opens another
- * connection, so that a later attempt may succeed.
+ * effect is unknown; one inside a transaction that was not being committed did not. The pool never sends it once
+ * more; it opens another connection, so that a later attempt may succeed.
  */
 export class DatabaseLostError extends Error {
   override readonly name = 'DatabaseLostError'
@@ -59,11 +59,17 @@ export class DatabaseLostError extends Error {
   readonly statusCode = 503
   /** What the client is told. */
   readonly problemKind: ProblemKind = poolProblems.DATABASE_LOST
+  /** `none`: nothing was sent, so that nothing took effect. */
+  readonly outcome: 'unknown' | 'none'
 
   /** @param cause what `pg` said */
-  constructor (cause: unknown) {
+  constructor (cause: unknown, outcome: 'unknown' | 'none') {
     const said = cause instanceof Error ? cause.message : String(cause)
-    super(`the connection to the database is lost: ${said}`, { cause })
+    const effect = outcome === 'none' ?
+      'nothing was sent' :
+      'whether the statement took effect is unknown, and it is not sent again'
+    super(`the connection to the database is lost: ${said}; ${effect}`, { cause })
+    this.outcome = outcome
   }
 }
 

@@ -161,7 +161,7 @@ export class Lender {
   #opened (request: Request, error: Error | undefined, client: PoolClient, done: Release): void {
     if (error !== undefined && error !== null) {
       this.#options.shares.giveBack(request.poolClass)
-      if (!request.answered) request.refuse(new DatabaseLostError(error))
+      if (!request.answered) request.refuse(new DatabaseLostError(error, 'none'))
       return this.#serveNext()
     }
     let session = this.#sessions.get(client)

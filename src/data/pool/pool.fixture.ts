@@ -10,10 +10,10 @@ import {
   WorkSignal,
 } from '../../kernel/index.ts'
 import { MetricsRegistry } from '../../telemetry/index.ts'
-import { type GovernOptions, governPool } from './pool.ts'
+import { type GovernedPool, type GovernOptions, governPool } from './pool.ts'
 
 export interface TestPool extends AsyncDisposable {
-  readonly pool: pg.Pool
+  readonly pool: GovernedPool
   readonly registry: MetricsRegistry
   /** The value of one series; 0 for one that is not there. For a histogram, how many were recorded. */
   metric(name: string, labels?: Readonly<Record<string, string>>): number
@@ -25,9 +25,8 @@ export function testPool (
   options: Omit<GovernOptions, 'registry'> = {}
 ): TestPool {
   const registry = new MetricsRegistry()
-  const pool = new pg.Pool(config)
+  const pool = governPool(new pg.Pool(config), { registry, ...options })
   pool.on('error', () => {})
-  governPool(pool, { registry, ...options })
   return {
     pool,
     registry,

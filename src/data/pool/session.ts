@@ -27,6 +27,9 @@ const preparedFromUse = 3
 /** Statements under way on one connection at once. */
 const pipelineDepth = 16
 
+/** What a statement that was ended by its deadline is taken to need, in milliseconds. */
+const endlessMs = 1_000
+
 type Callback = (error: unknown, result?: unknown) => void
 type Send = (text: unknown, values?: unknown, callback?: unknown) => unknown
 
@@ -292,7 +295,8 @@ export class Session implements StatementKeeper {
   #answered (statement: Statement, error: unknown, result: unknown): void {
     const failed = error !== null && error !== undefined
     const nowMs = this.#commons.clock.now()
-    statement.known?.took(nowMs - Math.max(statement.beganAtMs, this.#answeredAtMs))
+    const tookMs = nowMs - Math.max(statement.beganAtMs, this.#answeredAtMs)
+    statement.known?.took(statement.givenUp?.reason === 'deadline' ? Math.max(tookMs, endlessMs) : tookMs)
     this.#answeredAtMs = nowMs
     if (!failed) {
       if (statement.known?.deallocates === true) this.#prepared?.forgetAll()
@@ -321,7 +325,7 @@ export class Session implements StatementKeeper {
   }
 
   #explain (error: unknown, { context }: Statement): unknown {
-    if (this.#lost !== undefined || endsConnection(error)) return new DatabaseLostError(error)
+    if (this.#lost !== undefined || endsConnection(error)) return new DatabaseLostError(error, 'unknown')
     // The server's own timer was before ours.
     if (isTimeout(error) && context?.deadline.passed === true) return new DeadlineExceededError()
     return error
@@ -370,7 +374,7 @@ export class Session implements StatementKeeper {
     // that will not come.
     setImmediate(() =>
       [...this.#running].forEach((statement) => {
-        statement.reject(new DatabaseLostError(error))
+        statement.reject(new DatabaseLostError(error, 'unknown'))
         this.#ended(statement)
       })
     )

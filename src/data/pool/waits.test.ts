@@ -51,6 +51,38 @@ test('a wait for a connection ends with the deadline, and whoever comes next has
   assert.equal(clock.pending(), 0)
 })
 
+test('one timer serves all who wait, and each waits as long as the others', async () => {
+  const clock = manualClock()
+  await using t = testPool({ connectionString: database.url, max: 1 }, { clock, waitMs: 300 })
+  const busy = await t.pool.connect()
+  const ended: number[] = []
+  const waiting = [0, 100, 200].map((startMs) => {
+    clock.advance(startMs === 0 ? 0 : 100)
+    return t.pool.query('SELECT 1').catch(() => ended.push(clock.now()))
+  })
+  const beganMs = clock.now() - 200
+  assert.equal(clock.pending(), 1)
+  for (let step = 0; step < 10; step++) {
+    clock.advance(50)
+    await new Promise(setImmediate)
+  }
+  await Promise.all(waiting)
+  assert.deepEqual(ended.map((ms) => ms - beganMs), [300, 400, 500])
+  assert.equal(clock.pending(), 0)
+  busy.release()
+})
+
+test('a line that is full takes nobody more, and says so', async () => {
+  await using t = testPool({ connectionString: database.url, max: 1 }, { lineLimit: 2 })
+  const busy = await t.pool.connect()
+  const waiting = [1, 2].map(() => t.pool.query('SELECT 1 AS one'))
+  await assert.rejects(t.pool.query('SELECT 2'), { code: 'DATABASE_LINE_FULL', statusCode: 503, waiting: 2 })
+  await assert.rejects(t.pool.connect(), { code: 'DATABASE_LINE_FULL' })
+  assert.equal(t.metric('db_client_connection_timeouts_total', { reason: 'line_full' }), 2)
+  busy.release()
+  for (const result of waiting) assert.deepEqual((await result).rows, [{ one: 1 }])
+})
+
 test('a waiter whose caller leaves gives up its place', async () => {
   await using t = testPool({ connectionString: database.url, max: 1 })
   const busy = await t.pool.connect()
@@ -129,4 +161,6 @@ test('a wait, a limit and a time to confirm that make no sense are refused', () 
   assert.throws(() => testPool(config, { waitMs: 0 }), { setting: 'waitMs' })
   assert.throws(() => testPool(config, { confirmMs: Number.NaN }), { setting: 'confirmMs' })
   assert.throws(() => testPool(config, { cancelLimit: 0 }), { setting: 'cancelLimit' })
+  assert.throws(() => testPool(config, { lineLimit: -1 }), { setting: 'lineLimit' })
+  assert.throws(() => testPool(config, { preparedLimit: 0 }), { setting: 'preparedLimit' })
 })
