@@ -8,7 +8,10 @@ export interface ColumnSource {
   readonly sql?: string
   /** Its type in PostgreSQL. @default what the property's schema suggests, e.g. `bigint` for an integer */
   readonly type?: string
-  /** Whether it can be NULL. @default whether the property may be null or missing by its schema */
+  /**
+   * Whether it can be NULL; `false` is a promise that is not checked against the database.
+   * @default whether the property may be null or missing by its schema
+   */
   readonly nullable?: boolean
 }
 
@@ -18,6 +21,8 @@ export interface Column {
   readonly sql: string
   readonly type: string
   readonly isNullable: boolean
+  /** Whether the declaration itself says that it is never NULL, whatever the database knows. */
+  readonly isPromised: boolean
   /** How a client's text becomes its value; undefined for types that cannot be filtered by. */
   readonly reader: ValueReader | undefined
   /** The schema of the property; undefined for a column that is never shown. */
@@ -53,6 +58,7 @@ export function resolveColumn (
     sql,
     type,
     isNullable: nullable || schema === undefined && given.nullable === undefined,
+    isPromised: given.nullable === false,
     reader: valueReader(type, choicesOf(plain)),
     schema: schema === undefined ? undefined : shownSchema(plain, nullable),
     // Driver and database know numbers that JavaScript does not; pg hands those over as text.

@@ -89,9 +89,9 @@ export async function openMarket (): Promise<Market> {
   await pool.query(tables)
   const statements: string[] = []
   const data = {
-    query (config: { text: string }) {
-      statements.push(config.text)
-      return pool.query(config)
+    query (config: { text: string } | string, values?: unknown[]) {
+      statements.push(typeof config === 'string' ? config : config.text)
+      return pool.query(config as string, values)
     },
   } as unknown as pg.Pool
   const app = Fastify()
@@ -103,6 +103,8 @@ export async function openMarket (): Promise<Market> {
   })
   const cursors = cursorKeys(['a secret that only the tests of resources know'])
   for (const each of [products, categories, reviews]) await app.register(resource(each, { data, cursors }))
+  await app.ready()
+  statements.length = 0
   return {
     app,
     pool,

@@ -3,6 +3,7 @@ import type { Pool } from 'pg'
 import type { CursorKeys } from '../../data/page/index.ts'
 import { SettingError } from '../../kernel/index.ts'
 import { listSchema, oneSchema } from './api-schema.ts'
+import { checkColumns } from './check-columns.ts'
 import { columnOf, type Resource } from './definition.ts'
 import { canonicalMask } from './field-mask.ts'
 import { linkHeader } from './link-header.ts'
@@ -15,6 +16,8 @@ export interface ServeResourceOptions {
   /** Where the resource, and what is expanded in it, is read from. */
   readonly data: Pick<Pool, 'query'>
   readonly cursors: CursorKeys
+  /** Whether the app compares the declaration with the database before it is ready. @default true */
+  readonly check?: boolean
   /** Settings of the two routes, e.g. their cache policy, limits and deadline. */
   readonly config?: { readonly list?: FastifyContextConfig; readonly one?: FastifyContextConfig }
 }
@@ -25,13 +28,15 @@ export interface ServeResourceOptions {
  * What a client asks that the declaration does not offer is a 400 that says what is offered; nothing a client sends
  * becomes text of a statement.
  *
- * @throws SettingError when the app starts, for relations and orders that lead nowhere
+ * @throws SettingError when the app starts, for relations and orders that lead nowhere, and for columns that the
+ *   database knows otherwise
  */
 export function resource (declared: Resource, options: ServeResourceOptions): FastifyPluginAsync {
   return async function resourceRoutes (app: FastifyInstance): Promise<void> {
     checkRelations(declared, [])
     const { path, key } = declared
     const reader = new ResourceReader(declared, options.data, options.cursors)
+    if (options.check !== false) app.addHook('onReady', () => checkColumns(declared, options.data))
 
     app.get(path, {
       schema: listSchema(declared),
