@@ -1,0 +1,5 @@
+export { WriteBehindClosedError, WritesLostError } from './errors.ts'
+export { type PurgeTags } from './tag-purger.ts'
+export { type Durability, type WriteBehind, writeBehind, type WriteBehindOptions } from './write-behind.ts'
+export { type BufferedWrite } from './write-parts.ts'
+export { type Changed, type WriteThrough, writeThrough, type WriteThroughOptions } from './write-through.ts'
