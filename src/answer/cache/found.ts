@@ -65,7 +65,8 @@ export interface Miss {
 /** The answer was not kept. */
 export interface Unstored {
   readonly kind: 'unstored'
-  readonly reason: Refusal | 'failed'
+  /** `'late'`: the miss had ended before. */
+  readonly reason: Refusal | 'failed' | 'late'
   /** The value of `Cache-Status` for it. */
   readonly cacheStatus: string
 }

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../../kernel/index.ts'
+import { abortable } from './abortable.ts'
 import { PurgeLedger } from './purge-ledger.ts'
 import type {
   Flight,
@@ -65,7 +66,7 @@ class FlightOfProcess implements LeadFlight {
 
   constructor (ended: () => void) {
     this.#ended = ended
-    this.follower = { role: 'follow', wait: (signal) => this.#wait(signal) }
+    this.follower = { role: 'follow', wait: (signal) => abortable(this.#landed.promise, signal) }
   }
 
   async land (value: Uint8Array | undefined): Promise<void> {
@@ -79,19 +80,6 @@ class FlightOfProcess implements LeadFlight {
   #end (landing: Landing): void {
     this.#landed.resolve(landing)
     this.#ended()
-  }
-
-  #wait (signal: AbortSignal | undefined): Promise<Landing> {
-    if (signal === undefined) return this.#landed.promise
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason)
-      const leave = (): void => reject(signal.reason)
-      signal.addEventListener('abort', leave, { once: true })
-      void this.#landed.promise.then((landing) => {
-        signal.removeEventListener('abort', leave)
-        resolve(landing)
-      })
-    })
   }
 }
 

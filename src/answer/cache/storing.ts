@@ -33,6 +33,8 @@ export interface Lifetime {
   readonly staleWhileRevalidateMs: number
   /** Beyond freshness. */
   readonly staleIfErrorMs: number
+  /** The handler says that it must not be served stale, to a client that takes such either. */
+  readonly neverStale: boolean
 }
 
 const permanent: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308])
@@ -86,6 +88,7 @@ function lifetimeOf (
     freshMs,
     staleWhileRevalidateMs: stale(policy.staleWhileRevalidateMs, control.staleWhileRevalidate),
     staleIfErrorMs: stale(policy.staleIfErrorMs, control.staleIfError),
+    neverStale: control.revalidate || control.noCache,
   }
 }
 

@@ -1,0 +1,58 @@
+import type { Answer, CacheResult, Miss } from './found.ts'
+
+/** Texts of small whole numbers, made once. */
+const texts: string[] = []
+
+function textOfNumber (number: number): string {
+  if (number < 0 || number > 100_000) return String(number)
+  return texts[number] ??= String(number)
+}
+
+/** An answer whose headers stand ready, but for how old it is. */
+export class PreparedAnswer implements Answer {
+  readonly kind = 'answer'
+  readonly result: CacheResult
+  readonly status: number
+  readonly headers: string[]
+  readonly body: string | Buffer | undefined
+  readonly refresh: (() => Promise<Miss | undefined>) | undefined
+  readonly #statusHead: string
+  /** Where the age stands in the headers; 0 where it does not. */
+  readonly #ageAt: number
+  #age = -1
+  #ttl = 0
+
+  /**
+   * @param headers names and values in turn; `age` and `cache-status` are added
+   * @param statusHead `Cache-Status` up to the time to live
+   */
+  constructor (
+    result: CacheResult,
+    status: number,
+    headers: readonly string[],
+    body: string | Buffer | undefined,
+    statusHead: string,
+    refresh?: () => Promise<Miss | undefined>
+  ) {
+    this.result = result
+    this.status = status
+    this.body = body
+    this.refresh = refresh
+    this.#statusHead = statusHead
+    // An age would say that it was not made, or validated, for this request.
+    const isNew = result === 'miss' || result === 'validated'
+    this.headers = [...headers, ...isNew ? [] : ['age', '0'], 'cache-status', statusHead]
+    this.#ageAt = isNew ? 0 : headers.length + 1
+  }
+
+  /** Says how old the answer is and how long it is fresh, in whole seconds; a negative `ttl` is how long it has been stale. */
+  at (age: number, ttl: number): this {
+    if (age === this.#age && ttl === this.#ttl) return this
+    this.#age = age
+    this.#ttl = ttl
+    const { headers } = this
+    if (this.#ageAt > 0) headers[this.#ageAt] = textOfNumber(age)
+    headers[headers.length - 1] = this.#statusHead + textOfNumber(ttl)
+    return this
+  }
+}
