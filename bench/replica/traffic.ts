@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises'
 import { type Random, seededRandom } from '../../src/kernel/index.ts'
 
 /** What a client gets, and the token that it shows with its next request. */
@@ -83,17 +83,18 @@ export async function drive (workers: readonly Service[], options: TrafficOption
   const startMs = performance.now()
   for (let each = 0; each < perSecond * seconds; each++) {
     const waitMs = startMs + each * 1_000 / perSecond - performance.now()
-    if (waitMs > 1) await pause(waitMs)
-    const id = idleClient(clients, random)
+    await (waitMs > 1 ? pause(waitMs) : turn())
+    const id = await idleClient(clients, random)
     visits.push(visit(id, random() < writeShare, Math.floor(random() * workers.length)))
   }
   await Promise.all(visits)
   return { reads: readMs.length, writes: writeMs.length, stale, failed, readMs, writeMs }
 }
 
-function idleClient (clients: readonly Client[], random: Random): number {
+async function idleClient (clients: readonly Client[], random: Random): Promise<number> {
   for (;;) {
     const id = Math.floor(random() * clients.length)
     if (clients[id]?.busy === false) return id
+    await turn()
   }
 }

@@ -150,6 +150,8 @@ test('a response does not wait for its token for ever', async () => {
   const worker = await modelWorker(cluster)
   const { context } = workWith()
   worker.write(context, () => cluster.commit())
+  assert.equal(typeof await worker.router.token(context, 100), 'string')
+  worker.write(context, () => cluster.commit())
   cluster.prompt = false
   const token = worker.router.token(context, 100)
   cluster.clock.advance(100)
