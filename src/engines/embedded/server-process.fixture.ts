@@ -64,8 +64,14 @@ export async function serverProcess (
   const place = await findPlace(folder, await findBinaries(), () => {})
   await fill(place)
   const port = await freePort()
-  const args = ['-D', place.data, '-p', String(port), ...Object.entries({ ...settings, ...given })
-    .flatMap(([key, value]) => ['-c', `${key}=${value}`])]
+  const args = [
+    '-D',
+    place.data,
+    '-p',
+    String(port),
+    ...Object.entries({ ...settings, ...given })
+      .flatMap(([key, value]) => ['-c', `${key}=${value}`]),
+  ]
   let pid = 0
 
   async function start (): Promise<void> {
