@@ -17,7 +17,7 @@ export function addVary (reply: VaryingReply, name: string): void {
     return
   }
   const text = String(given)
-  const names = text.toLowerCase().split(',').map((item) => item.trim())
-  if (names.includes('*') || names.includes(name)) return
+  const names = new Set(text.toLowerCase().split(',').map((item) => item.trim()))
+  if (names.has('*') || names.has(name)) return
   reply.header('vary', `${text}, ${name}`)
 }

@@ -26,8 +26,6 @@ export interface EncodeParts {
   readonly onEncoded: OnEncoded | undefined
 }
 
-type Done = (error: Error | null, payload?: unknown) => void
-
 /** Bodies up to this many bytes are compressed at once: handing them to a thread takes as long. */
 const longestAtOnce = 4_096
 
@@ -42,7 +40,7 @@ const ours = new WeakMap<FastifyReply, { readonly etag: unknown; readonly conten
  * or caches bodies before it has the plain ones.
  */
 export function encodeAnswers (rules: EncodeRules, parts: EncodeParts): onSendHookHandler<unknown> {
-  return function encode (request, reply, payload, done): void {
+  return function encode (request, reply, payload, done): void | Promise<unknown> {
     takeBack(reply)
     const found = plan(rules, parts, request, reply, payload)
     if (found === undefined) return done(null, payload)
@@ -54,15 +52,15 @@ export function encodeAnswers (rules: EncodeRules, parts: EncodeParts): onSendHo
     }
     const body = payload as string | Buffer
     const bytes = sizeOf(body)
-    const send = (encoded: Buffer): void => {
+    const labelled = (encoded: Buffer): Buffer => {
       label(reply, coding, level)
       parts.onEncoded?.(coding, bytes, encoded.length)
-      done(null, encoded)
+      return encoded
     }
-    if (bytes <= longestAtOnce) send(encodeBodyNow(body, coding, level))
-    // Without memory for it there is still the plain body.
-    else void encodeBody(body, coding, level).then(send, () => done(null, payload))
-  } satisfies (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done) => void
+    if (bytes <= longestAtOnce) return done(null, labelled(encodeBodyNow(body, coding, level)))
+    // Fastify takes a promise as well. Without memory for it there is still the plain body.
+    return encodeBody(body, coding, level).then(labelled, () => payload)
+  }
 }
 
 /**

@@ -1,0 +1,5 @@
+export { type BatchMembership, batchMembershipOf } from './dispatch.ts'
+export type { BatchOptions } from './options.ts'
+export { batch } from './plugin.ts'
+export { type BatchProblemCode, batchProblems } from './problems.ts'
+export type { Part, PartMethod } from './read-batch.ts'
