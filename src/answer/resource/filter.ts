@@ -25,18 +25,18 @@ export function parameterOf (name: string, operator: FilterOperator): string {
  * Reads one parameter as a filter.
  *
  * @param texts its values, as often as it was given
- * @param allowed all parameters, for a client that used another
+ * @param allowed answers all parameters, for a client that used another
  */
 export function readFilter (
   resource: Resource,
   parameter: string,
   texts: readonly string[],
-  allowed: readonly string[]
+  allowed: () => readonly string[]
 ): Filter {
   const [, name = '', named = 'eq'] = /^(\w+)(?:\[(\w+)\])?$/.exec(parameter) ?? []
   const operator = resource.filters.get(name)?.find((each) => each === named)
   const column = resource.columns.get(name)
-  if (operator === undefined || column === undefined) throw parameterUnknown(parameter, allowed)
+  if (operator === undefined || column === undefined) throw parameterUnknown(parameter, allowed())
   if (operator === 'in') return { column, operator, values: readMany(resource, column, parameter, texts) }
   const [text = '', ...more] = texts
   if (more.length > 0) throw valueInvalid(parameter, 'given once', texts.join('&'))

@@ -31,7 +31,7 @@ export function readListQuery (resource: Resource, query: RawQuery): ListQuery {
   const limit = readLimit(once(query, 'limit'), resource)
   const sort = once(query, 'sort') ?? resource.defaultOrder
   if (!resource.orders.has(sort)) throw sortUnknown(sort, [...resource.orders.keys()])
-  const allowed = [
+  const allowed = (): readonly string[] => [
     ...listParameters.filter((name) => name !== 'expand' || resource.relations.size > 0),
     ...filterParameters(resource),
   ]

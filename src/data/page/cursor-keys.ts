@@ -6,10 +6,10 @@ export const signatureBytes = 16
 
 /** Signs cursors and knows its own signatures. */
 export interface CursorKeys {
-  /** @returns {@link signatureBytes} bytes over the parts and where one ends and the next begins */
-  sign(parts: readonly (string | Uint8Array)[]): Buffer
-  /** Whether one of the keys has signed these parts; in constant time for each key. */
-  verify(parts: readonly (string | Uint8Array)[], signature: Uint8Array): boolean
+  /** @returns {@link signatureBytes} bytes */
+  sign(text: string): Buffer
+  /** Whether one of the keys has signed this text; in constant time for each key. */
+  verify(text: string, signature: Uint8Array): boolean
 }
 
 const mostKeys = 8
@@ -38,18 +38,13 @@ export function cursorKeys (secrets: readonly (string | Uint8Array)[]): CursorKe
   })
   const [signing] = keys as [KeyObject]
   return {
-    sign: (parts) => signatureOf(signing, parts),
-    verify: (parts, signature) =>
+    sign: (text) => signatureOf(signing, text),
+    verify: (text, signature) =>
       signature.byteLength === signatureBytes &&
-      keys.some((key) => timingSafeEqual(signatureOf(key, parts), signature)),
+      keys.some((key) => timingSafeEqual(signatureOf(key, text), signature)),
   }
 }
 
-function signatureOf (key: KeyObject, parts: readonly (string | Uint8Array)[]): Buffer {
-  const hmac = createHmac('sha256', key)
-  for (const part of parts) {
-    hmac.update(`${typeof part === 'string' ? Buffer.byteLength(part) : part.byteLength}:`)
-    hmac.update(part)
-  }
-  return hmac.digest().subarray(0, signatureBytes)
+function signatureOf (key: KeyObject, text: string): Buffer {
+  return createHmac('sha256', key).update(text).digest().subarray(0, signatureBytes)
 }

@@ -12,28 +12,55 @@ export interface Position {
   readonly key: string
 }
 
-/** All that a cursor is bound to. */
-export interface CursorBinding {
+/** What all cursors of a list are bound to. */
+export interface ListBinding {
   readonly list: string
   readonly version: string
   readonly sort: string
-  readonly filter: string
-  readonly tenant: string | undefined
+}
+
+/** All that a cursor is bound to, ready to be compared and signed. */
+export interface CursorBinding {
+  readonly list: string
+  /** Digests of list, version, sort, filter and tenant. */
+  readonly digests: Buffer
+  /** All of it, with the length of each part before it, so that no two bindings look alike. */
+  readonly text: string
 }
 
 /** In the order in which a cursor holds a digest of each, so that it can say which one does not fit. */
-const bound: readonly (readonly [keyof CursorBinding, CursorReason])[] = [
-  ['list', 'other-list'],
-  ['version', 'other-version'],
-  ['sort', 'other-sort'],
-  ['filter', 'other-filter'],
-  ['tenant', 'other-tenant'],
+const reasons: readonly CursorReason[] = [
+  'other-list',
+  'other-version',
+  'other-sort',
+  'other-filter',
+  'other-tenant',
 ]
+
+/**
+ * Prepares the bindings of a list's cursors, one for each request.
+ *
+ * @returns a function of the request's filter, in one spelling, and of its tenant
+ */
+export function bindingsOf (
+  { list, version, sort }: ListBinding
+): (filter: string, tenant: string | undefined) => CursorBinding {
+  const digests = [list, version, sort].map(digestOf)
+  const text = ['plimsoll-cursor-1', list, version, sort].map(measured).join('')
+  return (filter, tenant) => {
+    const owner = tenant === undefined ? '-' : `+${tenant}`
+    return {
+      list,
+      digests: Buffer.concat([...digests, digestOf(filter), digestOf(owner)]),
+      text: `${text}${measured(filter)}${measured(owner)}`,
+    }
+  }
+}
 
 /** Changed when the layout below changes: a cursor of another layout is malformed. */
 const layout = 1
 const digestBytes = 3
-const headBytes = 2 + bound.length * digestBytes
+const headBytes = 2 + reasons.length * digestBytes
 const longestCursor = 4_096
 
 /** A row's key makes a cursor longer than a URL should hold. */
@@ -61,7 +88,7 @@ export class CursorTooLongError extends Error {
  */
 export function writeCursor (position: Position, binding: CursorBinding, keys: CursorKeys): string {
   const head = headOf(position, binding)
-  const signature = keys.sign(signedParts(head, binding, position.key))
+  const signature = keys.sign(signedText(head, binding, position.key))
   const cursor = Buffer.concat([head, signature, Buffer.from(position.key)]).toString('base64url')
   if (cursor.length > longestCursor) throw new CursorTooLongError(binding.list)
   return cursor
@@ -75,11 +102,11 @@ export function readCursor (cursor: string, binding: CursorBinding, keys: Cursor
   if (bytes.length <= headBytes + signatureBytes || shape !== layout || flags > 3)
     throw cursorInvalid('malformed')
   const head = bytes.subarray(0, headBytes)
-  const wrong = bound.findIndex(([name], at) => !digestOf(binding[name]).equals(digestAt(head, at)))
-  if (wrong >= 0) throw cursorInvalid(bound[wrong]![1])
+  const wrong = reasons.find((_, at) => !digestAt(head, at).equals(digestAt(binding.digests, at, 0)))
+  if (wrong !== undefined) throw cursorInvalid(wrong)
   const signature = bytes.subarray(headBytes, headBytes + signatureBytes)
   const key = bytes.toString('utf8', headBytes + signatureBytes)
-  if (!keys.verify(signedParts(head, binding, key), signature)) throw cursorInvalid('forged')
+  if (!keys.verify(signedText(head, binding, key), signature)) throw cursorInvalid('forged')
   return { way: (flags & 1) === 0 ? 'forwards' : 'backwards', inclusive: (flags & 2) !== 0, key }
 }
 
@@ -90,22 +117,23 @@ export function keyValues (key: string, columns: number): KeyValues {
   throw cursorInvalid('malformed')
 }
 
-function headOf ({ way, inclusive }: Position, binding: CursorBinding): Buffer {
+function headOf ({ way, inclusive }: Position, { digests }: CursorBinding): Buffer {
   const flags = (way === 'backwards' ? 1 : 0) | (inclusive ? 2 : 0)
-  return Buffer.concat([Buffer.from([layout, flags]), ...bound.map(([name]) => digestOf(binding[name]))])
+  return Buffer.concat([Buffer.from([layout, flags]), digests])
 }
 
-function digestAt (head: Buffer, at: number): Buffer {
-  const start = 2 + at * digestBytes
-  return head.subarray(start, start + digestBytes)
+function digestAt (bytes: Buffer, at: number, start: number = 2): Buffer {
+  return bytes.subarray(start + at * digestBytes, start + (at + 1) * digestBytes)
 }
 
-function digestOf (text: string | undefined): Buffer {
-  return hash('sha256', text === undefined ? '-' : `+${text}`, 'buffer').subarray(0, digestBytes)
+function digestOf (text: string): Buffer {
+  return hash('sha256', text, 'buffer').subarray(0, digestBytes)
 }
 
-function signedParts (head: Buffer, binding: CursorBinding, key: string): (string | Uint8Array)[] {
-  const { list, version, sort, filter, tenant } = binding
-  const owner = tenant === undefined ? '-' : `+${tenant}`
-  return ['plimsoll-cursor-1', head, list, version, sort, filter, owner, key]
+function signedText (head: Buffer, { text }: CursorBinding, key: string): string {
+  return `${text}${measured(head.toString('base64url'))}${measured(key)}`
+}
+
+function measured (part: string): string {
+  return `${part.length}:${part}`
 }

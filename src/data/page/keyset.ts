@@ -1,7 +1,14 @@
 import canonicalize from 'canonicalize'
 import { SettingError } from '../../kernel/index.ts'
 import type { CursorKeys } from './cursor-keys.ts'
-import { type CursorBinding, keyValues, type Position, readCursor, writeCursor } from './cursor.ts'
+import {
+  bindingsOf,
+  type CursorBinding,
+  keyValues,
+  type Position,
+  readCursor,
+  writeCursor,
+} from './cursor.ts'
 import { KeysetRowError } from './errors.ts'
 import {
   completeOrder,
@@ -105,8 +112,7 @@ class OrderedList implements Keyset {
   readonly defaultLimit: number
   readonly maxLimit: number
   readonly #list: string
-  readonly #version: string
-  readonly #sort: string
+  readonly #bind: (filter: string, tenant: string | undefined) => CursorBinding
   readonly #cursors: CursorKeys
   readonly #keyText: string
   readonly #ways: Readonly<Record<Position['way'], Way>>
@@ -123,11 +129,9 @@ class OrderedList implements Keyset {
     this.defaultLimit = defaultLimit
     this.maxLimit = maxLimit
     this.#list = list
-    this.#version = version
     this.#cursors = cursors
-    this.#sort = JSON.stringify(
-      order.map(({ column, type, direction, nulls }) => [column, type, direction, nulls])
-    )
+    const sort = order.map(({ column, type, direction, nulls }) => [column, type, direction, nulls])
+    this.#bind = bindingsOf({ list, version, sort: JSON.stringify(sort) })
     this.#keyText = `json_build_array(${order.map(asText).join(', ')})::text as "${keyName}"`
     const back = reversed(order)
     this.#ways = {
@@ -171,8 +175,7 @@ class OrderedList implements Keyset {
   }
 
   #bindingOf ({ filter, tenant }: PageRequest): CursorBinding {
-    const canonical = filter === undefined ? '' : canonicalize(filter) ?? ''
-    return { list: this.#list, version: this.#version, sort: this.#sort, filter: canonical, tenant }
+    return this.#bind(filter === undefined ? '' : canonicalize(filter) ?? '', tenant)
   }
 
   /** @param from where the page was read from; a page that is empty there is still a place to turn back from */
