@@ -13,3 +13,4 @@ export {
   type MigrateResult,
   readPending,
 } from './migrate.ts'
+export { splitStatements, type Statement } from './statements.ts'

@@ -94,6 +94,8 @@ async function attempt<Result> (client: PoolClient, work: () => Promise<Result>)
   try {
     return await work()
   } finally {
+    // Released as well: savepoints of one name nest, and the next of them must not be taken for this one.
     await client.query('ROLLBACK TO SAVEPOINT plimsoll')
+    await client.query('RELEASE SAVEPOINT plimsoll')
   }
 }
