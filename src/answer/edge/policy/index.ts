@@ -9,5 +9,6 @@ export {
 } from './edge-headers.ts'
 export { EdgeKeys, type EdgeKeysOptions } from './edge-key.ts'
 export { type EdgeName } from './edge-names.ts'
+export { edgeTrust, type EdgeTrustOptions, type IsTrustedEdge } from './edge-trust.ts'
 export { type CdnPolicy, type EdgePolicyOptions } from './options.ts'
 export { type HeaderValue } from './own-directives.ts'
