@@ -1,3 +1,5 @@
+import { DeadlineExceededError } from '../../kernel/index.ts'
+import { DatabaseLostError, endsConnection } from './errors.ts'
 import type { Statement } from './statement.ts'
 
 /**
@@ -32,11 +34,24 @@ export function healingOf (error: unknown, statement: Statement): Healing | unde
   return undefined
 }
 
+/**
+ * What the caller is told.
+ *
+ * @param lost the connection is gone, whatever the error says
+ */
+export function explainError (error: unknown, { context }: Statement, lost: boolean): unknown {
+  if (lost || endsConnection(error)) return new DatabaseLostError(error, 'unknown')
+  // The server's own timer was before ours.
+  const { code } = error as { readonly code?: unknown }
+  return code === queryCanceled && context?.deadline.passed === true ? new DeadlineExceededError() : error
+}
+
 /*
  * SQLSTATEs.
  *
  * @see https://www.postgresql.org/docs/18/errcodes-appendix.html
  */
+/** A statement timeout, or somebody's cancel request. */
 const queryCanceled = '57014'
 /** `feature_not_supported`; from this routine: "cached plan must not change result type". */
 const notSupported = '0A000'

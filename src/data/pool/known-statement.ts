@@ -3,14 +3,16 @@ import { createHash } from 'node:crypto'
 /** `commit` ends in a known outcome or in none: it is never given up. `rollback` is never refused. */
 export type StatementEnding = 'commit' | 'rollback'
 
-/**
- * After an execution of `ms`, this many next ones pass until the text counts as fast again: about 500 times the
- * logarithm of how much slower than {@link fastMs} it was.
- */
-const forgetting = 0.998
-
 /** A text whose recent executions stayed below this may share a connection with others, in milliseconds. */
-const fastMs = 50
+const fastMs = 100
+
+/**
+ * Up to here a slow execution may be one of a busy machine, which is forgotten within 50 executions or so; what took
+ * longer is slow by itself, and is forgotten 15 times as slowly. In milliseconds.
+ */
+const stallMs = 500
+const forgettingStalls = 0.97
+const forgetting = 0.998
 
 /** What a pool knows of one text of SQL, whichever connection runs it. */
 export class KnownStatement {
@@ -48,7 +50,7 @@ export class KnownStatement {
 
   /** An execution took so long, in milliseconds. */
   took (ms: number): void {
-    this.#slowMs = Math.max(ms, this.#slowMs * forgetting)
+    this.#slowMs = Math.max(ms, this.#slowMs * (this.#slowMs > stallMs ? forgetting : forgettingStalls))
   }
 
   get isFast (): boolean {

@@ -1,8 +1,9 @@
 import type { Pool, PoolClient } from 'pg'
 import { type Context, currentContext, runWithoutContext } from '../../kernel/index.ts'
 import { DatabaseLostError, PoolLineFullError, PoolWaitTimeoutError } from './errors.ts'
+import { giveUpReason, refusalOf } from './giving-up.ts'
 import { type PoolClass, poolClasses, PoolShares } from './pool-class.ts'
-import { giveUpReason, refusalOf, Session, type SessionCommons } from './session.ts'
+import { Session, type SessionCommons } from './session.ts'
 import type { Statement } from './statement.ts'
 import { WaitingLine } from './waiting-line.ts'
 

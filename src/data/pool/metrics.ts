@@ -1,10 +1,8 @@
 import type { Cancel } from '../../kernel/index.ts'
 import type { CounterSlot, HistogramSlot, MetricsRegistry } from '../../telemetry/index.ts'
 import type { CancelOutcome } from './cancel-request.ts'
+import type { GiveUpReason } from './giving-up.ts'
 import { type PoolClass, poolClasses } from './pool-class.ts'
-
-/** Why work was given up: its deadline passed, or its caller left. */
-export type GiveUpReason = 'deadline' | 'caller_gone'
 
 export interface PoolState {
   readonly used: number
@@ -21,6 +19,10 @@ export interface PoolMetrics {
   readonly timeouts: Readonly<Record<GiveUpReason | 'wait' | 'line_full', CounterSlot>>
   readonly cancelled: Readonly<Record<GiveUpReason, CounterSlot>>
   readonly cancelRequests: Readonly<Record<CancelOutcome, CounterSlot>>
+  /** Statements that were sent beside one of other work. */
+  readonly shared: CounterSlot
+  /** Statements that failed without effect and for no fault of their own, and were sent once more. */
+  readonly retried: CounterSlot
   /** `SET statement_timeout` that were sent. */
   readonly timeoutChanges: CounterSlot
   readonly overrunSeconds: Readonly<Record<GiveUpReason, CounterSlot>>
@@ -133,6 +135,15 @@ export function poolMetrics (registry: MetricsRegistry, state: () => PoolState):
       not_sent: cancelRequests.slot({ outcome: 'not_sent' }),
       in_doubt: cancelRequests.slot({ outcome: 'in_doubt' }),
     },
+    shared: registry.counter({
+      name: 'db_client_statements_shared_total',
+      help: 'Statements of different work that were sent together over one connection.',
+    }).slot(),
+    retried: registry.counter({
+      name: 'db_client_statements_retried_total',
+      help:
+        'Statements sent once more: their prepared form was gone, or a cancel request for another hit them.',
+    }).slot(),
     timeoutChanges: registry.counter({
       name: 'db_client_statement_timeout_changes_total',
       help: 'Changes of the statement timeout of a session, a message each.',

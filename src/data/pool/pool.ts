@@ -7,7 +7,7 @@ import { StatementCatalogue } from './known-statement.ts'
 import { Lender } from './lender.ts'
 import { poolMetrics, type PoolState } from './metrics.ts'
 import { classOf, type PoolClass, type PoolReserves, PoolShares } from './pool-class.ts'
-import { rethrowFromCaller } from './session.ts'
+import { isSql, type QueryCallback, rethrowFromCaller } from './query-arguments.ts'
 import { oneObserver, type StatementObserver } from './statement-observer.ts'
 import { Statement, type StatementCommons, type StatementText } from './statement.ts'
 
@@ -106,7 +106,7 @@ export function governPool (pool: Pool, options: GovernOptions): GovernedPool {
         ((callback?: ConnectCallback) =>
           connect(lender, fixed ?? classOf(currentContext()), callback)) as Pool['connect'],
       query: ((text: unknown, values?: unknown, callback?: unknown) =>
-        isPlain(text) ?
+        isSql(text) ?
           query(lender, statements, fixed, text, values, callback) :
           plain.query(text, values, callback)) as Pool['query'],
     }
@@ -127,7 +127,6 @@ export function governPool (pool: Pool, options: GovernOptions): GovernedPool {
 
 type Query = (text: unknown, values?: unknown, callback?: unknown) => unknown
 type End = (callback?: () => void) => Promise<void> | undefined
-type QueryCallback = (error: unknown, result?: unknown) => void
 type ConnectCallback = (error: unknown, client: PoolClient | undefined, done: PoolClient['release']) => void
 
 function stateOf (pool: Pool, lender: Lender, shares: PoolShares): PoolState {
@@ -138,10 +137,6 @@ function stateOf (pool: Pool, lender: Lender, shares: PoolShares): PoolState {
   })
   const classes = { interactive: of('interactive'), worker: of('worker'), relay: of('relay') }
   return { used: shares.lent, idle, waiting: lender.waiting, max, classes }
-}
-
-function isPlain (text: unknown): text is StatementText {
-  return typeof text === 'string' || typeof text === 'object' && text !== null && !('submit' in text)
 }
 
 function connect (

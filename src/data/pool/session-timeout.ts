@@ -1,3 +1,5 @@
+import { remainingOf } from './giving-up.ts'
+import type { Statement } from './statement.ts'
 import { timeoutFor } from './timeout-buckets.ts'
 
 /** A session that serves work of different deadlines keeps the longest, instead of changing all the time. */
@@ -26,16 +28,29 @@ export class SessionTimeout {
     return this.#ms >= Math.min(remainingMs, this.#defaultMs)
   }
 
-  /** Whether it is one that was set for somebody's deadline. */
-  get isSet (): boolean {
-    return this.#ms !== Number.POSITIVE_INFINITY
+  /**
+   * What has to be sent ahead of a statement, so that it is not held to somebody else's time. Inside a transaction
+   * the timeout stays as it was at its begin, since a rollback would take a change back; only work that must finish
+   * is freed from it there.
+   *
+   * @param status of the session's transaction: idle, in one, or in one that has failed
+   * @returns `undefined` when the timeout suits the statement
+   */
+  before (
+    { context, ending }: Pick<Statement, 'context' | 'ending'>,
+    status: 'I' | 'T' | 'E' | null
+  ): { readonly sql: string; readonly local: boolean } | undefined {
+    const remainingMs = remainingOf(context)
+    if (status !== 'T' && status !== 'E') {
+      const sql = this.#changeFor(remainingMs)
+      return sql === undefined ? undefined : { sql, local: false }
+    }
+    const tooShort = ending === 'commit' || ending !== 'rollback' && !this.allows(remainingMs)
+    if (!tooShort || this.#ms === Number.POSITIVE_INFINITY || status === 'E') return undefined
+    return { sql: 'SET LOCAL statement_timeout TO DEFAULT', local: true }
   }
 
-  /**
-   * @param remainingMs what the next statement has left
-   * @returns SQL to be sent before the statement; `undefined` when the timeout suits it
-   */
-  changeFor (remainingMs: number): string | undefined {
+  #changeFor (remainingMs: number): string | undefined {
     const wantedMs = timeoutFor(remainingMs, this.#ms, this.#defaultMs)
     if (wantedMs === this.#ms) {
       if (this.#patience > 0) this.#patience = lowerAfter

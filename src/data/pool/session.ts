@@ -1,15 +1,17 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { PoolClient } from 'pg'
-import { type Context, currentContext, DeadlineExceededError } from '../../kernel/index.ts'
+import { currentContext } from '../../kernel/index.ts'
 import type { Canceller } from './canceller.ts'
-import { DatabaseLostError, endsConnection, isReadOnly, isServerError } from './errors.ts'
-import { healingOf } from './healing.ts'
-import type { GiveUpReason, PoolMetrics } from './metrics.ts'
+import { DatabaseLostError, isReadOnly, isServerError } from './errors.ts'
+import { giveUpReason, refusalOf, remainingOf } from './giving-up.ts'
+import { explainError, healingOf } from './healing.ts'
+import type { PoolMetrics } from './metrics.ts'
 import { isNameable, withName } from './outgoing.ts'
 import { PreparedStatements } from './prepared-statements.ts'
+import { callbackOf, isSql, type QueryCallback, rethrowFromCaller } from './query-arguments.ts'
 import { readSession, type SessionFacts } from './session-facts.ts'
 import { SessionTimeout } from './session-timeout.ts'
-import { Statement, type StatementCommons, type StatementKeeper, type StatementText } from './statement.ts'
+import { Statement, type StatementCommons, type StatementKeeper } from './statement.ts'
 
 /** What all sessions of a pool share. */
 export interface SessionCommons extends StatementCommons {
@@ -30,7 +32,6 @@ const pipelineDepth = 16
 /** What a statement that was ended by its deadline is taken to need, in milliseconds. */
 const endlessMs = 1_000
 
-type Callback = (error: unknown, result?: unknown) => void
 type Send = (text: unknown, values?: unknown, callback?: unknown) => unknown
 
 /**
@@ -89,13 +90,13 @@ export class Session implements StatementKeeper {
 
   /** As `client.query` of `pg`. Cursors and other objects that submit themselves pass as they are. */
   query (text: unknown, values?: unknown, callback?: unknown): unknown {
-    if (typeof text !== 'string' && !isConfig(text)) return this.#pass(text, values, callback)
+    if (!isSql(text)) return this.#pass(text, values, callback)
     const given = callbackOf(text, values, callback)
     const onlyValues = typeof values === 'function' ? undefined : values
     const context = currentContext()
     if (given !== undefined) {
       // Whoever answers runs for another request, or for none.
-      const reject = AsyncResource.bind(given) as Callback
+      const reject = AsyncResource.bind(given) as QueryCallback
       const resolve = (result: unknown): void => reject(null, result)
       this.submit(new Statement({ text, values: onlyValues, context, resolve, reject }, this.#commons))
       return undefined
@@ -131,10 +132,10 @@ export class Session implements StatementKeeper {
     if (first?.known === undefined || known === undefined || !this.#mayPipe(statement)) return false
     if (!known.isRead || !known.isFast || !first.known.isRead || !first.known.isFast) return false
     if (this.#inTransaction() || this.#waiting.length > 0) return false
-    const remainingMs = context === undefined ? Number.POSITIVE_INFINITY : context.deadline.remainingMs()
-    if (this.#timeout?.allows(remainingMs) === false) return false
+    if (this.#timeout?.allows(remainingOf(context)) === false) return false
     first.shared = true
     statement.shared = true
+    this.#commons.metrics.shared.add()
     return true
   }
 
@@ -228,12 +229,13 @@ export class Session implements StatementKeeper {
     statement.sent = true
     if (statement.ending === 'commit') statement.unwatch()
     this.#running.push(statement)
-    const before = this.#running.length === 1 ? this.#timeoutFor(statement) : undefined
+    const status = this.#client.getTransactionStatus()
+    const before = this.#running.length === 1 ? this.#timeout?.before(statement, status) : undefined
     if (before === undefined) return this.#dispatch(statement)
     this.#commons.metrics.timeoutChanges.add()
     const { text, values } = statement
     if (before.local && typeof text === 'string' && values === undefined) {
-      const last: Callback = (error, results) =>
+      const last: QueryCallback = (error, results) =>
         this.#answered(statement, error, Array.isArray(results) ? results.at(-1) : results)
       this.#send(`${before.sql}; ${text}`, undefined, last)
       return
@@ -247,30 +249,11 @@ export class Session implements StatementKeeper {
     })
   }
 
-  /**
-   * What has to be sent ahead, so that the statement is not held to somebody else's time. Inside a transaction
-   * the timeout stays as it was at its begin, since a rollback would take a change back; only work that must
-   * finish is freed from it there.
-   */
-  #timeoutFor (
-    { context, ending }: Statement
-  ): { readonly sql: string; readonly local: boolean } | undefined {
-    if (this.#timeout === undefined) return undefined
-    const remainingMs = context === undefined ? Number.POSITIVE_INFINITY : context.deadline.remainingMs()
-    if (!this.#inTransaction()) {
-      const sql = this.#timeout.changeFor(remainingMs)
-      return sql === undefined ? undefined : { sql, local: false }
-    }
-    const tooShort = ending !== 'rollback' && (ending === 'commit' || !this.#timeout.allows(remainingMs))
-    if (!tooShort || !this.#timeout.isSet || this.#client.getTransactionStatus() === 'E') return undefined
-    return { sql: 'SET LOCAL statement_timeout TO DEFAULT', local: true }
-  }
-
   #dispatch (statement: Statement): void {
     const { known, text, values } = statement
     statement.beganAtMs = this.#commons.clock.now()
     if (this.#running.length > 1 && !this.#alwaysPipelines) this.#client.pipeline = true
-    const answer: Callback = (error, result) => this.#answered(statement, error, result)
+    const answer: QueryCallback = (error, result) => this.#answered(statement, error, result)
     statement.reused = this.#isPrepared(statement)
     statement.named = statement.reused ||
       known?.preparable === true && known.uses >= preparedFromUse && !this.#alwaysPipelines &&
@@ -302,7 +285,8 @@ export class Session implements StatementKeeper {
       if (statement.known?.deallocates === true) this.#prepared?.forgetAll()
       if (statement.known?.resets === true) this.#timeout?.forget()
       statement.resolve(result)
-    } else if (!this.#heal(error, statement)) statement.reject(this.#explain(error, statement))
+    } else if (!this.#heal(error, statement))
+      statement.reject(explainError(error, statement, this.#lost !== undefined))
     if (!failed || this.#lost !== undefined) return this.#ended(statement)
     // An error is told before the session is ready for the next.
     if (isServerError(error)) this.#client.connection.once('readyForQuery', () => this.#ended(statement))
@@ -318,17 +302,11 @@ export class Session implements StatementKeeper {
     if (healing.prepared === 'drop') this.#prepared?.drop(statement.known!)
     if (healing.prepared === 'renew') statement.known!.generation++
     if (!healing.again || this.#inTransaction() || this.#lost !== undefined) return false
+    this.#commons.metrics.retried.add()
     statement.retried = true
     statement.sent = false
     this.#waiting.unshift(statement)
     return true
-  }
-
-  #explain (error: unknown, { context }: Statement): unknown {
-    if (this.#lost !== undefined || endsConnection(error)) return new DatabaseLostError(error, 'unknown')
-    // The server's own timer was before ours.
-    if (isTimeout(error) && context?.deadline.passed === true) return new DeadlineExceededError()
-    return error
   }
 
   #ended (statement: Statement): void {
@@ -379,38 +357,4 @@ export class Session implements StatementKeeper {
       })
     )
   }
-}
-
-function isConfig (text: unknown): text is StatementText {
-  return typeof text === 'object' && text !== null && !('submit' in text)
-}
-
-function callbackOf (text: StatementText, values: unknown, callback: unknown): Callback | undefined {
-  const given = typeof values === 'function' ? values : callback
-  if (typeof given === 'function') return given as Callback
-  const own = typeof text === 'object' && 'callback' in text ? text.callback : undefined
-  return typeof own === 'function' ? own as Callback : undefined
-}
-
-/** Why nothing more may be begun for this work, if so. Its timer may be later than its deadline. */
-export function refusalOf ({ deadline, signal }: Context): Error | undefined {
-  if (signal.aborted) return signal.reason
-  return deadline.passed ? new DeadlineExceededError() : undefined
-}
-
-export function giveUpReason (reason: unknown): GiveUpReason {
-  return reason instanceof DeadlineExceededError ? 'deadline' : 'caller_gone'
-}
-
-/** SQLSTATE `query_canceled`: a statement timeout, or somebody's cancel request. */
-function isTimeout (error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === '57014'
-}
-
-/** As `pg` does: the stack that leads to the socket is replaced by the one that leads to the query. */
-export function rethrowFromCaller (error: unknown): never {
-  const shared = error instanceof Error && 'code' in error &&
-    (error.code === 'CALLER_GONE' || error.code === 'DEADLINE_EXCEEDED')
-  if (error instanceof Error && !shared) Error.captureStackTrace(error)
-  throw error
 }

@@ -68,7 +68,8 @@ test('work does not share a connection with a write, or with a read whose text w
   }
   assert.equal(await packetsFor([divide, [1]], [nap, [0, 1]], [divide, [1]]), 1)
   assert.equal(await packetsFor([divide, [1]], [insert, [1]], [divide, [1]]), 3)
-  await t.pool.query(nap, [0.15, 1])
+  await t.pool.query(nap, [0.6, 1])
+  await prepare(t.pool, nap, [0, 1])
   assert.equal(await packetsFor([divide, [1]], [nap, [0, 1]], [divide, [1]]), 3)
 })
 

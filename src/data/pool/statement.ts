@@ -1,7 +1,7 @@
 import type { QueryResult } from 'pg'
 import type { Clock, Context } from '../../kernel/index.ts'
+import type { GiveUpReason } from './giving-up.ts'
 import type { KnownStatement, StatementCatalogue, StatementEnding } from './known-statement.ts'
-import type { GiveUpReason } from './metrics.ts'
 import type { StatementObserver } from './statement-observer.ts'
 
 /** What a session does for its statements. */
