@@ -125,6 +125,26 @@ test('a hard purge by key: the old copy is gone, and only those with the key', a
   assert.equal((await get(other)).text, 'old')
 })
 
+test('a response on its way during a purge is kept after it: the repetition of the purge ends that', async (t) => {
+  if (!await ready(t)) return
+  const path = newPath()
+  const gate = Promise.withResolvers<void>()
+  origin.answer = async () => {
+    const made = answerBy(product, 'old', [`of${path}`])
+    await gate.promise
+    return made
+  }
+  const onItsWay = get(path)
+  await waitUntil('it has been asked for', () => origin.requests.length === 1)
+  origin.answer = () => answerBy(product, 'new', [`of${path}`])
+  await purger.purge([edge.keys.of(`of${path}`)], 'hard')
+  gate.resolve()
+  assert.equal((await onItsWay).text, 'old')
+  assert.equal((await get(path)).text, 'old', 'what the first purge could not reach')
+  await purger.purge([edge.keys.of(`of${path}`)], 'hard')
+  assert.equal((await get(path)).text, 'new')
+})
+
 test('a copy that was revalidated by 304 keeps its keys', async (t) => {
   if (!await ready(t)) return
   const path = newPath()
@@ -252,6 +272,54 @@ test('a failing origin: what is stale is served as long as stale-if-error allows
   assert.equal((await get(newPath())).status, 503)
   origin.answer = () => answerBy(product, 'back')
   assert.equal((await get(path)).text, 'back')
+})
+
+test('an origin that does not answer at all: what is stale is served, and what is not there fails', async (t) => {
+  if (!await ready(t)) return
+  const path = newPath()
+  origin.answer = () =>
+    answerBy({ ttl: '1h', staleIfError: '1h', scope: 'public', tags: ['x'] }, 'old', [`of${path}`])
+  await get(path)
+  await purger.purge([edge.keys.of(`of${path}`)], 'soft')
+  origin.answer = ({ socket }) => {
+    socket.destroy()
+    return answerBy(product, '')
+  }
+  for (let i = 0; i < 2; i++) assert.equal((await get(path)).text, 'old')
+  assert.equal((await get(newPath())).status, 503)
+})
+
+test('when its time is over, a copy is served stale once more while it is refreshed, and the age starts anew', async (t) => {
+  if (!await ready(t)) return
+  const path = newPath()
+  const short: EdgePolicyOptions = { ...product, cdn: { ttl: '1s', staleWhileRevalidate: '1h' } }
+  origin.answer = () => answerBy(short, 'old')
+  await get(path)
+  origin.answer = () => answerBy(short, 'new')
+  let last = await get(path)
+  await waitUntil('its time is over', async () => {
+    last = await get(path)
+    return last.headers.get('cache-status') !== 'varnish; hit'
+  })
+  assert.deepEqual([last.text, last.headers.get('cache-status')], ['old', 'varnish; hit; detail=stale'])
+  assert.ok(Number(last.headers.get('age')) >= 1)
+  await waitUntil('it is fresh', async () => (last = await get(path)).text === 'new')
+  assert.equal(last.headers.get('age'), '0')
+})
+
+test('many that miss at once cost the origin one request', async (t) => {
+  if (!await ready(t)) return
+  const path = newPath()
+  const gate = Promise.withResolvers<void>()
+  origin.answer = async () => {
+    await gate.promise
+    return answerBy(product, 'one')
+  }
+  const answers = Promise.all(Array.from({ length: 30 }, () => get(path)))
+  await waitUntil('the first is there', () => origin.requests.length > 0)
+  gate.resolve()
+  for (const { text } of await answers) assert.equal(text, 'one')
+  assert.equal(origin.requests.length, 1)
 })
 
 test('without stale-while-revalidate nobody gets a stale copy while the origin works', async (t) => {
