@@ -11,6 +11,11 @@ export interface CacheRequest<Request = unknown> {
   readonly query: unknown
   /** Parameters of the path, for the tags. */
   readonly params: unknown
+  /**
+   * Which form of the answer the caller wants, where somebody else than this cache has chosen it: part of the key.
+   * @default the only one
+   */
+  readonly variant?: string
   readonly tenant: string | undefined
   readonly user: string | undefined
   /** The caller's moment of arrival on the clock of the cache, in milliseconds. */

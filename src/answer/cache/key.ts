@@ -28,13 +28,18 @@ const longestKey = 8_192
 export class KeyMaker<Request> {
   readonly #prefix: string
   readonly #policy: RoutePolicy<Request>
+  readonly #failed: (error: unknown) => void
   #lastOrigin: string | undefined
   #lastHead = ''
   readonly #localeOf: ((header: string) => string) | undefined
   readonly #typeOf: ((header: string) => string | undefined) | undefined
 
-  /** @param prefix of all keys of the route, its own among routes */
-  constructor (prefix: string, policy: RoutePolicy<Request>) {
+  /**
+   * @param prefix of all keys of the route, its own among routes
+   * @param failed hears of a scope function that throws
+   */
+  constructor (prefix: string, policy: RoutePolicy<Request>, failed: (error: unknown) => void) {
+    this.#failed = failed
     // Of one length for all routes, and short: it is hashed with each key.
     this.#prefix = hash('sha256', prefix + layoutOf(policy), 'base64url').slice(0, 16)
     this.#policy = policy
@@ -54,10 +59,12 @@ export class KeyMaker<Request> {
         request.tenant :
         scope === 'user' ?
         userOf(request) :
-        scope(request.source)
+        this.#groupOf(scope, request)
       if (typeof holder !== 'string' || holder === '') return noScope
       key += sized(holder)
     }
+    const { variant = '' } = request
+    if (variant !== '') key += `v${sized(variant)}`
     if (locales !== undefined) key += sized(this.#locale(headers['accept-language'], locales))
     if (types !== undefined) {
       const type = this.#type(headers['accept'], types)
@@ -71,6 +78,18 @@ export class KeyMaker<Request> {
         wholeQuery(request.query) :
         chosenQuery(request.query, query)
     return key.length > longestKey ? tooLong : key
+  }
+
+  #groupOf (
+    scope: (source: Request) => string | undefined,
+    { source }: CacheRequest<Request>
+  ): string | undefined {
+    try {
+      return scope(source)
+    } catch (error) {
+      this.#failed(error)
+      return undefined
+    }
   }
 
   /** Nearly all requests have the same origin. */

@@ -20,6 +20,8 @@ export interface CachedRouteOptions<Request = unknown> {
   readonly guarded?: boolean
   /** Parts of the query that the route's schema names. @default unknown: all */
   readonly queryNames?: readonly string[]
+  /** Request headers by which `variant` of a request was chosen, so that an answer may vary on them. @default none */
+  readonly variedBy?: readonly string[]
   /**
    * Headers for clients and other caches, put in place of those of the same name when an answer is kept; not read by this
    * cache. `headers` are the handler's own.
@@ -142,6 +144,7 @@ export function resolvePolicy<Request> (
       oneOf(policy.whenUnreachable, ['serve', 'revalidate'], at('whenUnreachable')) === 'serve',
     keyedHeaders: new Set([
       ...vary,
+      ...options.variedBy ?? [],
       'accept-encoding',
       'host',
       ...locales === undefined ? [] : ['accept-language'],

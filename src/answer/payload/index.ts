@@ -4,6 +4,7 @@ export {
   encodeBody,
   isCompressible,
   levelFor,
+  mediaTypeOf,
   plainTag,
   variantTag,
 } from './coding/index.ts'

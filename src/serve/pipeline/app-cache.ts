@@ -7,6 +7,7 @@ import {
   type HttpCacheOptions,
   type PurgeReceipt,
   type SharedCache,
+  type Written,
 } from '../../answer/cache/index.ts'
 import {
   EdgeHeaders,
@@ -14,9 +15,17 @@ import {
   type EdgePolicyOptions,
   type EdgeRoute,
 } from '../../answer/edge/index.ts'
-import { type Coding, codings, encodeBody, isCompressible, levelFor } from '../../answer/payload/index.ts'
+import {
+  type Coding,
+  codings,
+  encodeBody,
+  isCompressible,
+  levelFor,
+  mediaTypeOf,
+} from '../../answer/payload/index.ts'
 import { type Clock, SettingError } from '../../kernel/index.ts'
 import type { MetricsRegistry } from '../../telemetry/index.ts'
+import { requestIdHeader } from './request-id.ts'
 
 /** How a route's answers are kept: here, in CDNs and in browsers. See docs/cache.md and docs/edge.md. */
 export interface RouteCache
@@ -90,8 +99,6 @@ interface Made {
 /** The cache of an app, made when the first route asks for it: it takes memory, and perhaps a connection. */
 export class CacheHolder {
   readonly #parts: Parts
-  /** Paths of cached routes: what a write may have changed. */
-  readonly #paths: RegExp[] = []
   #made: Made | undefined
 
   constructor (parts: Parts) {
@@ -112,7 +119,6 @@ export class CacheHolder {
       ...(queryNames === undefined ? {} : { queryNames }),
       edgeHeaders: (made) => edgeRoute.headersFor(made),
     })
-    this.#paths.push(pathOf(route.pattern))
     return { cached, edge: edgeRoute }
   }
 
@@ -125,18 +131,10 @@ export class CacheHolder {
     return receipt
   }
 
-  /** Whether an answer to `path` may be kept. */
-  keeps (path: string): boolean {
-    return this.#paths.some((pattern) => pattern.test(path))
-  }
-
   /** Purges what an unsafe request may have changed. Never rejects: the write itself has succeeded. */
-  async written (
-    request: { readonly method: string; readonly url: string; readonly origin: string },
-    response: { readonly status: number; readonly headers: Readonly<Record<string, unknown>> }
-  ): Promise<void> {
+  async written (written: Written): Promise<void> {
     try {
-      await this.#made?.cache.written(request, response)
+      await this.#made?.cache.written(written)
     } catch (error) {
       this.#parts.log().warn({ err: error }, 'what a write has changed could not be purged everywhere')
     }
@@ -158,6 +156,13 @@ export class CacheHolder {
       edge: new EdgeHeaders({ ...edge, registry }),
       cache: new HttpCache({
         ...options,
+        // What one request is told of itself, by this pipeline.
+        perRequestHeaders: [
+          ...options.perRequestHeaders ?? [],
+          requestIdHeader,
+          'ratelimit',
+          'ratelimit-policy',
+        ],
         encoder,
         registry,
         clock,
@@ -171,7 +176,7 @@ export class CacheHolder {
 /** The forms in which an answer is kept beside the plain one, each made once. */
 const encoder: Encoder = {
   encodings: codings,
-  worthwhile: (contentType, bytes) => bytes >= 1_024 && isCompressible(contentType),
+  worthwhile: (contentType, bytes) => bytes >= 1_024 && isCompressible(mediaTypeOf(contentType)),
   // Made once and sent often: as well as each coding does at a bearable price.
   encode: (body, coding) => encodeBody(body, coding as Coding, levelFor(coding as Coding, 1)),
 }
@@ -197,13 +202,4 @@ export function appCache (app: FastifyInstance, holder: CacheHolder | undefined)
       return kept
     },
   }
-}
-
-/** What the paths of a pattern look like, roughly: a path too many costs a purge of nothing. */
-function pathOf (pattern: string): RegExp {
-  const source = pattern
-    .replace(/[\\^$.|?+()[\]{}]/g, '\\$&')
-    .replace(/:[^/]+/g, '[^/]+')
-    .replace(/\*/g, '.*')
-  return new RegExp(`^${source}/?$`)
 }

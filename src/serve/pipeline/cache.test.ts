@@ -56,6 +56,7 @@ test('what is kept is served without the handler, with the headers of the first 
   assert.equal(second.headers['etag'], first.headers['etag'])
   assert.match(String(second.headers['etag']), /^"[^"]+"$/)
   assert.match(String(second.headers['cache-status']), /hit/)
+  assert.match(String(second.headers['x-request-id']), /^[\w-]+$/)
   assert.notEqual(second.headers['x-request-id'], first.headers['x-request-id'])
   assert.deepEqual((await app.inject('/things/2')).json(), { runs: 2 })
 })

@@ -49,20 +49,11 @@ export function sendKept ({ reply, request }: RequestUnit, { status, headers, bo
 /** Purges what the route's writes may have changed, before their clients are told that they have succeeded. */
 export function purgeWhatIsWritten (route: RouteOptions, cache: CacheHolder): void {
   async function purge (request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
-    if (reply.statusCode >= 400) return payload
-    const unit = request.context as RequestUnit
-    const headers = reply.getHeaders()
-    const changed = [unit.url, headers['location'], headers['content-location']]
-    const concerns = headers['cache-group-invalidation'] !== undefined ||
-      changed.some((uri) => typeof uri === 'string' && cache.keeps(pathOf(uri)))
-    if (concerns) await cache.written(unit, { status: reply.statusCode, headers })
+    const { method, url, origin } = request.context as RequestUnit
+    await cache.written({ method, url, origin, status: reply.statusCode, headers: reply.getHeaders() })
     return payload
   }
   route.onSend = [...listOf(route.onSend), purge]
-}
-
-function pathOf (uri: string): string {
-  return /^(?:[a-z][a-z\d+.-]*:)?(?:\/\/[^/?#]*)?([^?#]*)/i.exec(uri)?.[1] ?? ''
 }
 
 /** `null` for a stream, which cannot be kept. */

@@ -1,4 +1,4 @@
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
@@ -66,7 +66,7 @@ test('looks of one answer are kept apart', async () => {
   } as const
   app.get('/thing', { schema: { response }, config }, async (request) => {
     runs++
-    return { id: 1, text: String(request.fields?.canonical ?? 'all') }
+    return { id: 1, text: request.fields === undefined ? 'all' : 'some' }
   })
   for (let at = 0; at < 2; at++) {
     assert.deepEqual((await app.inject('/thing')).json(), { id: 1, text: 'all' })
@@ -86,7 +86,7 @@ test('an answer under an idempotency key is replayed in the coding that the clie
     id: ++runs,
     text: long,
   }))
-  const ask = (encoding: string): ReturnType<typeof app.inject> =>
+  const ask = (encoding: string): Promise<LightMyRequestResponse> =>
     app.inject({
       method: 'POST',
       url: '/things',

@@ -66,11 +66,11 @@ export class Refresher {
     const miss = await refresh().catch(() => undefined)
     if (miss === undefined) return
     try {
+      // Awaited inside: an injection begins when somebody waits for it.
       await runWithoutContext(() =>
-        this.#underWay.run(
-          { miss },
-          () => this.#app.inject({ method: 'GET', url, headers, remoteAddress: ip })
-        )
+        this.#underWay.run({ miss }, async () => {
+          await this.#app.inject({ method: 'GET', url, headers, remoteAddress: ip })
+        })
       )
     } catch {
       // Ended below.
