@@ -114,8 +114,8 @@ function outcome (cases: readonly Case[]): BenchmarkOutcome {
     notes: [
       `Each subject is a process of its own with ${connections} connections (${pinning().text}; PostgreSQL runs ` +
       'beside the generator). CPU is that of the subject alone.',
-      'Each read is one of a request with a deadline; the pool of Plimsoll obeys it, counts, and tells an observer ' +
-      'of each statement. Its code is plain text and values; that of pg names its statements by hand.',
+      'Each read is one of a request with a deadline; the pool of Plimsoll obeys it, counts, and looks for N+1 as in ' +
+      'production. Its code is plain text and values; that of pg names its statements by hand.',
     ],
   }
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import pg from 'pg'
 import postgres from 'postgres'
-import { openPool, type StatementObserver } from '../../src/data/index.ts'
+import { openPool } from '../../src/data/pool/index.ts'
+import { statementWatch } from '../../src/data/watch/index.ts'
 import { MetricsRegistry } from '../../src/telemetry/index.ts'
 import { queries, type QueryName } from './queries.ts'
 
@@ -66,18 +67,14 @@ function postgresJs (url: string): OpenReader {
   }
 }
 
-/** Plain text and values: what is repeated is prepared by the pool. Metrics are on, and somebody hears of each. */
+/** Plain text and values: what is repeated is prepared by the pool. Metrics are on, and N+1 detection as in production. */
 function plimsoll (url: string): OpenReader {
-  const counts = new Map<string, number>()
-  const observer: StatementObserver = {
-    sent: (text) => counts.set(text, (counts.get(text) ?? 0) + 1),
-    ended () {},
-  }
+  const registry = new MetricsRegistry()
   const pool = openPool({
     connectionString: url,
     max: connections,
-    registry: new MetricsRegistry(),
-    observers: [observer],
+    registry,
+    observers: [statementWatch({ mode: 'sample', registry })],
   })
   return {
     read: async (query, id) => (await pool.query(queries[query], [id])).rows.length,
