@@ -18,6 +18,8 @@ export interface FleetCacheParts {
   readonly purges: FleetPurges
   readonly link: Link
   readonly counts: FleetCounts
+  /** How long a request waits for an entry. */
+  readonly timeoutMs: number
   /** Frees what the parts stand on. */
   readonly release: () => void
 }
@@ -35,10 +37,10 @@ export class FleetCache implements SharedCache {
   }
 
   async get (key: string): Promise<Uint8Array | undefined> {
-    const { entries, link, counts } = this.#parts
+    const { entries, link, counts, timeoutMs } = this.#parts
     if (entries === undefined) return undefined
     try {
-      const value = await link.ask(() => entries.get(key))
+      const value = await link.ask(() => entries.get(key), timeoutMs)
       ;(value === undefined ? counts.misses : counts.hits).add()
       return value
     } catch {
@@ -47,13 +49,14 @@ export class FleetCache implements SharedCache {
   }
 
   async set (key: string, value: Uint8Array, keepMs: number): Promise<void> {
-    const { entries, link } = this.#parts
-    if (entries !== undefined) await link.ask(() => entries.set(key, value, keepMs)).catch(() => {})
+    const { entries, link, timeoutMs } = this.#parts
+    if (entries !== undefined)
+      await link.ask(() => entries.set(key, value, keepMs), timeoutMs).catch(() => {})
   }
 
   async delete (key: string): Promise<void> {
-    const { entries, link } = this.#parts
-    if (entries !== undefined) await link.ask(() => entries.delete(key)).catch(() => {})
+    const { entries, link, timeoutMs } = this.#parts
+    if (entries !== undefined) await link.ask(() => entries.delete(key), timeoutMs).catch(() => {})
   }
 
   enter (key: string, leaseMs: number): Promise<Flight> {

@@ -20,12 +20,9 @@ export interface FleetCounts {
   readonly purgesApplied: Counter
   /** Times that this process lost its membership. */
   readonly lapses: Counter
-  /** From the call of a purge to its receipt, in seconds. */
-  readonly purgeSeconds: { record(seconds: number): void }
 }
 
 const nothing: Counter = { add: () => {} }
-const purgeBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
 export function fleetCounts (store: string, registry: MetricsRegistry | undefined): FleetCounts {
   if (registry === undefined) return silent
@@ -55,12 +52,6 @@ export function fleetCounts (store: string, registry: MetricsRegistry | undefine
     fenced: counter('fenced', 'Values dropped because their leader had lost its flight to another.'),
     purgesApplied: counter('purges_applied', 'Purges that this process has applied.'),
     lapses: counter('lapses', 'Times that this process lost its membership and may have missed purges.'),
-    purgeSeconds: registry.histogram({
-      name: 'plimsoll_cache_purge_seconds',
-      help: 'From the call of a purge until every process had applied it or could not serve any more.',
-      labels: ['store'],
-      bounds: purgeBounds,
-    }).slot({ store }),
   }
 }
 
@@ -75,5 +66,4 @@ const silent: FleetCounts = {
   fenced: nothing,
   purgesApplied: nothing,
   lapses: nothing,
-  purgeSeconds: { record: () => {} },
 }

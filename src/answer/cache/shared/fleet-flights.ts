@@ -12,6 +12,8 @@ export interface FleetFlightsOptions {
   readonly counts: FleetCounts
   /** Unlike that of any other process. */
   readonly member: string
+  /** How long to wait for the board: longer than its probes, because to go on without it is to make it all again. */
+  readonly giveUpMs: number
 }
 
 /**
@@ -34,7 +36,7 @@ export class FleetFlights {
   }
 
   async enter (key: string, leaseMs: number): Promise<Flight> {
-    const { board, link, counts, member } = this.#options
+    const { board, link, counts, member, giveUpMs } = this.#options
     const own = await this.#own.enter(key, leaseMs)
     if (own.role === 'follow') return own
     const token = `${member}-${(this.#entered++).toString(36)}`
@@ -43,7 +45,7 @@ export class FleetFlights {
       const leader = await link.ask(async () => {
         await this.#listen()
         return board.enter(key, token, heldMs)
-      })
+      }, giveUpMs)
       if (leader === token) return this.#lead(key, token, heldMs, own)
       const follow = await this.#own.enter(key, leaseMs)
       void this.#follow(key, leader, heldMs, own)
@@ -73,11 +75,11 @@ export class FleetFlights {
   }
 
   #lead (key: string, token: string, heldMs: number, own: LeadFlight): LeadFlight {
-    const { board, link, clock, counts } = this.#options
+    const { board, link, clock, counts, giveUpMs } = this.#options
     counts.leads.add()
     let ended = false
     const stopRenewing = clock.every(heldMs / 3, () => {
-      link.ask(() => board.renew(key, token, heldMs)).catch(() => {})
+      link.ask(() => board.renew(key, token, heldMs), giveUpMs).catch(() => {})
     })
     const end = async (ending: Ending): Promise<void> => {
       if (ended) return
@@ -87,7 +89,7 @@ export class FleetFlights {
       if (ending.kind === 'abandoned') await own.abandon()
       else await own.land(ending.kind === 'value' ? ending.value : undefined, 0)
       try {
-        if (!await link.ask(() => board.end(key, token, ending))) counts.fenced.add()
+        if (!await link.ask(() => board.end(key, token, ending), giveUpMs)) counts.fenced.add()
       } catch {
         // The others learn by the end of the lease.
       }
@@ -104,12 +106,12 @@ export class FleetFlights {
 
   /** Waits for a leader elsewhere, in the place of all who wait within this process. */
   async #follow (key: string, leader: string, heldMs: number, own: LeadFlight): Promise<void> {
-    const { board, link } = this.#options
+    const { board, link, giveUpMs } = this.#options
     try {
       while (!this.#closed) {
         const news = this.#news(leader, heldMs / 3)
         try {
-          const landing = await link.ask(() => board.look(key, leader))
+          const landing = await link.ask(() => board.look(key, leader), giveUpMs)
           if (landing === 'leader-lost') break
           if (landing !== undefined)
             return await own.land(landing === 'unshareable' ? undefined : landing.value, 0)

@@ -60,14 +60,13 @@ export class FleetPurges implements Purges {
   }
 
   async purge (tags: readonly string[], mode: PurgeMode): Promise<PurgeReceipt> {
-    const { log, link, clock, counts, membershipMs } = this.#options
+    const { log, link, clock, membershipMs } = this.#options
     const startedMs = clock.now()
     const unique = [...new Set(tags)]
     try {
       const appended = await link.ask(() => log.append(this.#at(), unique, mode), membershipMs)
       const { acknowledged, lapsed } = await this.#settled(appended)
       const seconds = (clock.now() - startedMs) / 1_000
-      counts.purgeSeconds.record(seconds)
       return { sequence: appended.sequence, acknowledged, lapsed, seconds }
     } catch (error) {
       // The fleet's next number is higher: it is a time in microseconds.
@@ -89,8 +88,8 @@ export class FleetPurges implements Purges {
     this.#stopTimer?.()
     this.#untilMs = Number.NEGATIVE_INFINITY
     await this.#syncing
-    const { link, log } = this.#options
-    if (link.up) await link.ask(() => log.leave()).catch(() => {})
+    const { link, log, membershipMs } = this.#options
+    if (link.up) await link.ask(() => log.leave(), membershipMs).catch(() => {})
     const stop = this.#listening
     if (stop !== undefined) await stop.then((cancel) => cancel(), () => {})
   }

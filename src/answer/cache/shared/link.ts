@@ -1,4 +1,4 @@
-import type { Clock } from '../../../kernel/index.ts'
+import type { Cancel, Clock } from '../../../kernel/index.ts'
 import type { FleetCounts } from './fleet-counts.ts'
 import type { CacheOutage } from './options.ts'
 
@@ -11,16 +11,20 @@ export interface LinkOptions {
   readonly reachable: () => boolean
   readonly counts: FleetCounts
   readonly onOutage: (outage: CacheOutage) => void
-  /** Hears of each outage first: it is to probe until the store is back. */
-  readonly onDown: () => void
+  /** Asks for a probe: a call was late or failed, or the store is gone and may be back. */
+  readonly onDoubt: () => void
 }
 
 /**
- * The way to the store. A call that fails or is late is an outage: from then on calls fail at once, until a probe
- * succeeds. So of a crowd only those under way wait for a store that is gone.
+ * The way to the store. Whether it is there is for probes to say, which are made all the time, and at once when a call is
+ * late or fails: a call alone may be late because this process or machine is busy, and to go on without the store would
+ * make it busier. A connection that is lost, or a probe that fails or is late, is an outage: all calls under way and all
+ * that come fail at once, until a probe is answered.
  */
 export class Link {
   readonly #options: LinkOptions
+  /** What fails the calls under way. */
+  readonly #underWay = new Set<(error: Error) => void>()
   #downSinceMs: number | undefined
 
   constructor (options: LinkOptions) {
@@ -32,34 +36,39 @@ export class Link {
   }
 
   /**
-   * @param timeoutMs how long to wait
+   * @param giveUpMs when to stop waiting, should probes be answered and this call not
    * @throws what the call threw, or that the store is gone or late
    */
-  async ask<T> (call: () => Promise<T>, timeoutMs: number = this.#options.timeoutMs): Promise<T> {
-    const { store, counts, reachable } = this.#options
+  async ask<T> (call: () => Promise<T>, giveUpMs: number): Promise<T> {
+    const { store, counts, reachable, clock, timeoutMs, onDoubt } = this.#options
     if (!this.up) {
       counts.failures.add()
       throw new Error(`${store} is gone`)
     }
     if (!reachable()) throw this.#lose(new Error(`the connection to ${store} is lost`))
+    const cancelDoubt = clock.after(timeoutMs, onDoubt)
     try {
-      return await this.#within(timeoutMs, call())
+      return await this.#answer(call(), giveUpMs, this.#underWay)
     } catch (error) {
-      throw this.#lose(error)
+      counts.failures.add()
+      if (this.up) onDoubt()
+      throw error
+    } finally {
+      cancelDoubt()
     }
   }
 
   /**
-   * A call that is made in an outage, too, and ends it. Being late makes the outage, and the answer counts all the same.
+   * A call that is made in an outage, too, and ends it. Being late makes an outage, and the answer counts all the same.
    *
    * @param giveUpMs when to stop waiting for the answer
    */
   async probe<T> (call: () => Promise<T>, giveUpMs: number): Promise<T> {
     const { clock, store, timeoutMs, reachable, onOutage } = this.#options
     if (!reachable()) throw this.#lose(new Error(`the connection to ${store} is lost`))
-    const cancel = clock.after(timeoutMs, () => this.#lose(late(store, timeoutMs)))
+    const cancelLate = this.#afterReading(timeoutMs, () => this.#lose(late(store, timeoutMs)))
     try {
-      const answer = await this.#within(giveUpMs, call())
+      const answer = await this.#answer(call(), giveUpMs, new Set())
       if (this.#downSinceMs !== undefined) {
         const downMs = clock.now() - this.#downSinceMs
         this.#downSinceMs = undefined
@@ -69,31 +78,48 @@ export class Link {
     } catch (error) {
       throw this.#lose(error)
     } finally {
-      cancel()
+      cancelLate()
     }
   }
 
   #lose (cause: unknown): Error {
-    const { store, counts, clock, onOutage, onDown } = this.#options
+    const { store, counts, clock, onOutage, onDoubt } = this.#options
     const error = cause instanceof Error ? cause : new Error(String(cause))
-    counts.failures.add()
     if (this.#downSinceMs !== undefined) return error
     this.#downSinceMs = clock.now()
     counts.outages.add()
-    onDown()
+    for (const fail of this.#underWay) fail(error)
+    onDoubt()
     onOutage({ state: 'gone', store, error })
     return error
   }
 
-  #within<T> (ms: number, call: Promise<T>): Promise<T> {
-    const { clock, store } = this.#options
+  #answer<T> (call: Promise<T>, giveUpMs: number, underWay: Set<(error: Error) => void>): Promise<T> {
     return new Promise((resolve, reject) => {
-      let cancel = clock.after(ms, () => {
-        // After a pause of this process the answer may be here and unread: it is read before this comes by again.
-        cancel = clock.after(0, () => reject(late(store, ms)))
-      })
-      call.then(resolve, reject).finally(() => cancel())
+      const stop = (): void => {
+        cancel()
+        underWay.delete(fail)
+      }
+      const fail = (error: unknown): void => {
+        stop()
+        reject(error)
+      }
+      const cancel = this.#afterReading(giveUpMs, () => fail(late(this.#options.store, giveUpMs)))
+      underWay.add(fail)
+      call.then((answer) => {
+        stop()
+        resolve(answer)
+      }, fail)
     })
+  }
+
+  /** After a pause of this process an answer may be here and unread: it is read before `run` is called. */
+  #afterReading (ms: number, run: () => void): Cancel {
+    const { clock } = this.#options
+    let cancel = clock.after(ms, () => {
+      cancel = clock.after(0, run)
+    })
+    return () => cancel()
   }
 }
 

@@ -38,7 +38,7 @@ export function localSharedCache (options: LocalSharedCacheOptions): SharedCache
     counts,
     onOutage,
     reachable: () => true,
-    onDown: () => void purges.sync(),
+    onDoubt: () => void purges.sync(),
   })
   const purges = new FleetPurges({
     log: new LocalPurgeLog({ client, prefix, member, membershipMs, clock }),
@@ -48,6 +48,6 @@ export function localSharedCache (options: LocalSharedCacheOptions): SharedCache
     membershipMs,
   })
   const board = new LocalFlightBoard({ client, prefix, maxBytes })
-  const flights = new FleetFlights({ board, link, clock, counts, member })
-  return new FleetCache({ entries: undefined, flights, purges, link, counts, release: () => {} })
+  const flights = new FleetFlights({ board, link, clock, counts, member, giveUpMs: membershipMs })
+  return new FleetCache({ entries: undefined, flights, purges, link, counts, timeoutMs, release: () => {} })
 }

@@ -23,7 +23,10 @@ export interface FleetOptions {
    * process that is silent half as long again at most. A process speaks four times as often. @default '2s'
    */
   readonly membership?: Duration
-  /** How long a request waits for the shared layer before it goes on without. @default '250ms' */
+  /**
+   * How long the shared layer may take to answer before it is taken for gone, and a request goes on without it.
+   * @default '500ms'
+   */
   readonly timeout?: Duration
   /** Told when the shared layer goes, and when it is back. For the log. */
   readonly onOutage?: (outage: CacheOutage) => void
@@ -51,7 +54,7 @@ export function resolveFleetOptions (options: FleetOptions): ResolvedFleetOption
   }
   const membershipMs = parseDuration(options.membership ?? '2s', 'cache.membership')
   if (membershipMs < 100) throw new SettingError('cache.membership', 'at least 100 ms', options.membership)
-  const timeoutMs = parseDuration(options.timeout ?? '250ms', 'cache.timeout')
+  const timeoutMs = parseDuration(options.timeout ?? '500ms', 'cache.timeout')
   if (timeoutMs <= 0) throw new SettingError('cache.timeout', 'above 0', options.timeout)
   return {
     prefix,

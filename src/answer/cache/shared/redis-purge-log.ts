@@ -13,12 +13,12 @@ export interface RedisPurgeLogOptions {
   readonly membershipMs: number
   /** The longest time for which anything is kept. */
   readonly keepMs: number
+  /** Purges that are kept at most; what was made before the oldest counts as purged. @default 10,000 */
+  readonly mostPurges?: number
 }
 
 /** Purges that are told at once: a few hundred kB. */
 const recordsAtOnce = 1_000
-/** Purges that are kept at most; what was made before the oldest counts as purged. */
-const mostPurges = 10_000
 
 /** The purges in Redis or Valkey, in four keys of one slot; see redis-purge-scripts.ts. */
 export class RedisPurgeLog implements PurgeLog {
@@ -52,6 +52,7 @@ export class RedisPurgeLog implements PurgeLog {
   }
 
   async append (position: Position, tags: readonly string[], mode: PurgeMode): Promise<Appended> {
+    const { mostPurges = 10_000 } = this.#options
     const json = JSON.stringify(tags)
     const [epoch, sequence, ...members] = await this.#run(appendScript, position, [mode, json, mostPurges])
     return {

@@ -28,7 +28,10 @@ local found = redis.call('HMGET', state, 'epoch', 'sequence', 'floor', 'hard', '
 local epoch, sequence, floor, hard = found[1], tonumber(found[2]), tonumber(found[3]), tonumber(found[4])
 local lost, heard, settled = found[5], tonumber(found[6]), tonumber(found[9])
 local anew = not epoch
-if epoch and (redis.call('ZCARD', members) ~= tonumber(found[7]) or redis.call('ZCARD', log) ~= tonumber(found[8])) then
+local memberCount = redis.call('ZCARD', members)
+local isWhole = memberCount == tonumber(found[7]) and memberCount == redis.call('ZCARD', applied) and
+  redis.call('ZCARD', log) == tonumber(found[8])
+if epoch and not isWhole then
   anew, lost = true, '1'
 elseif epoch == ARGV[1] and position > floor and redis.call('ZCOUNT', log, text(position), text(position)) == 0 then
   anew, lost = true, '1'

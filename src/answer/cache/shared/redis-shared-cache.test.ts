@@ -1,5 +1,6 @@
-import { Redis } from 'ioredis'
-import { after, before, describe } from 'node:test'
+import { Cluster, type Redis } from 'ioredis'
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
 import {
   howToGetRedis,
   redisProgram,
@@ -7,6 +8,7 @@ import {
   testRedis,
 } from '../../../engines/redis/redis.fixture.ts'
 import { waitUntil } from '../../../engines/wait-until.fixture.ts'
+import { redisClusterNode } from '../../../protect/limit/shared/shared.fixture.ts'
 import { type FleetSubject, testFleetCache, testSharedCache } from '../shared-cache.contract.ts'
 import type { SharedCache } from '../shared-cache.ts'
 import { redisSharedCache } from './redis-shared-cache.ts'
@@ -24,6 +26,33 @@ describe('the cache over Redis', { skip: redisProgram === undefined ? howToGetRe
   const open = (): Promise<FleetSubject> => redisFleet(server.port)
   testSharedCache('redis', open)
   testFleetCache('redis', open)
+
+  test('a Redis Cluster: no call touches two slots, and members hear of each other', async () => {
+    await using node = await redisClusterNode()
+    const clusters = [1, 2].map(() =>
+      new Cluster([{ host: '127.0.0.1', port: node.server.port }], { redisOptions: { password: 'limits' } })
+    )
+    const caches = clusters.map((redis) => redisSharedCache({ redis, prefix: 'cluster', membership: 400 }))
+    const [one, other] = caches as [SharedCache, SharedCache]
+    try {
+      await waitUntil('all are members', () => caches.every(({ purges }) => purges.current))
+      const { acknowledged, lapsed } = await one.purges.purge(['t'], 'soft')
+      assert.deepEqual({ acknowledged, lapsed }, { acknowledged: 2, lapsed: 0 })
+      for (let nth = 0; nth < 20; nth++) {
+        const key = `key ${nth}`
+        const [lead, follow] = [await one.enter(key, 1_000), await other.enter(key, 1_000)]
+        assert.ok(lead.role === 'lead' && follow.role === 'follow')
+        await lead.land(Buffer.from(key), nth % 2 === 0 ? 60_000 : 50)
+        const landing = await follow.wait()
+        assert.equal(typeof landing === 'object' ? Buffer.from(landing.value).toString() : landing, key)
+        await one.delete(key)
+        assert.equal(await other.get(key), undefined)
+      }
+    } finally {
+      for (const cache of caches) await cache.close()
+      for (const redis of clusters) redis.disconnect()
+    }
+  })
 })
 
 async function redisFleet (port: number): Promise<FleetSubject> {

@@ -48,7 +48,7 @@ export function redisSharedCache (options: RedisSharedCacheOptions): SharedCache
     counts,
     onOutage,
     reachable: () => redis.status === 'ready',
-    onDown: () => void purges.sync(),
+    onDoubt: () => void purges.sync(),
   })
   const purges = new FleetPurges({
     log: new RedisPurgeLog({ redis, inbox, prefix, member, membershipMs, keepMs }),
@@ -63,6 +63,7 @@ export function redisSharedCache (options: RedisSharedCacheOptions): SharedCache
     clock,
     counts,
     member,
+    giveUpMs: membershipMs,
   })
   const entries: EntryStore = {
     get: async (key) => await redis.getBuffer(redisKeys(prefix, key).entry) ?? undefined,
@@ -74,5 +75,5 @@ export function redisSharedCache (options: RedisSharedCacheOptions): SharedCache
       await redis.del(redisKeys(prefix, key).entry)
     },
   }
-  return new FleetCache({ entries, flights, purges, link, counts, release: () => inbox.close() })
+  return new FleetCache({ entries, flights, purges, link, counts, timeoutMs, release: () => inbox.close() })
 }
