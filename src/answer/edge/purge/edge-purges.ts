@@ -24,10 +24,10 @@ export interface EdgePurgesOptions<Tx> {
   readonly keys: EdgeKeys
   readonly registry: MetricsRegistry
   /**
-   * Purges the service's own cache. It is awaited before an edge is told, which may come back at once for a fresh
-   * copy. @default nothing
+   * Purges the service's own cache; hard, whatever the edges are told: a stale copy that it gave to an edge would be kept
+   * there as a fresh one. It is awaited before an edge is told, which may come back at once. @default nothing
    */
-  readonly before?: (tags: readonly string[], mode: PurgeMode) => Promise<unknown>
+  readonly before?: (tags: readonly string[]) => Promise<unknown>
   /**
    * When each purge is repeated: a response that was on its way to the edge during the purge may have been kept
    * after it. Longer than the slowest response; `false` for not at all. @default '5s'

@@ -2,7 +2,7 @@ import { type BackoffLimits, type Clock, fullJitter, type Random, sleep } from '
 import type { EdgeKeys } from '../policy/index.ts'
 import { batchesOf, type PurgeBatch } from './batches.ts'
 import { CallBudget } from './call-budget.ts'
-import type { EdgePurger, PurgeMode } from './edge-purger.ts'
+import type { EdgePurger } from './edge-purger.ts'
 import { EdgePurgeError } from './errors.ts'
 import type { PurgerMetrics } from './metrics.ts'
 import type { PurgeQueue } from './purge-queue.ts'
@@ -21,7 +21,7 @@ export interface PurgeRelayOptions {
   readonly queue: Pick<PurgeQueue<never>, 'claim' | 'settle' | 'repeat' | 'postpone'>
   readonly keys: EdgeKeys
   /** Done before the edge is told, since it may ask the origin at once. */
-  readonly before: ((tags: readonly string[], mode: PurgeMode) => Promise<unknown>) | undefined
+  readonly before: ((tags: readonly string[]) => Promise<unknown>) | undefined
   readonly leaseMs: number
   /** The longest pause between two looks into the queue. */
   readonly pollMs: number
@@ -106,7 +106,7 @@ export class PurgeRelay {
     const startedMs = clock.now()
     let acceptedMs: number
     try {
-      await before?.([...new Set(batch.jobs.map(({ tag }) => tag))], batch.mode)
+      await before?.([...new Set(batch.jobs.map(({ tag }) => tag))])
       this.#budget.take()
       await purger.purge(batch.keys, batch.mode)
       acceptedMs = clock.now()
