@@ -53,7 +53,8 @@ export async function fill<Request> (
       if (isFresh(parts, entry) && (!policy.checksVersionAlways || isCurrentVersion(entry, version)))
         return { kind: 'entry', entry, result: 'hit' }
       if (isCurrentVersion(entry, version)) return validated(parts, entry, sequence)
-      if (!isBackground && parts.clock.now() < entry.staleUntilMs) return { kind: 'stale' }
+      const maybeStale = !isBackground && !policy.checksVersionAlways
+      if (maybeStale && parts.clock.now() < entry.staleUntilMs) return { kind: 'stale' }
       stale = entry
     }
   }

@@ -121,7 +121,7 @@ test('memory never holds more bytes than it may, whatever comes, and counts exac
         }
         assert.ok(memory.bytes <= 100)
         assert.equal(memory.size, held.size)
-        assert.equal(memory.bytes, held.values().reduce((sum, node) => sum + node.bytes, 0))
+        assert.equal(memory.bytes, [...held.values()].reduce((sum, node) => sum + node.bytes, 0))
       }
     }),
     { numRuns: 150 }

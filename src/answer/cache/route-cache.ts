@@ -41,9 +41,9 @@ export class RouteCache<Request> implements CachedRoute<Request> {
   readonly #bypasses: Map<BypassReason, Bypass> = new Map()
 
   constructor (parts: RouteParts<Request>, keyPrefix: string) {
-    const { policy } = parts
+    const { policy, notices, name } = parts
     this.#parts = parts
-    this.#keys = new KeyMaker(keyPrefix, policy)
+    this.#keys = new KeyMaker(keyPrefix, policy, (error) => notices.failed(name, 'config.cache.scope', error))
     this.#isPlain = !policy.honoursClient && !policy.checksVersionAlways
     this.#asksOthers = parts.shared !== undefined || policy.version !== undefined
   }
@@ -178,7 +178,7 @@ export class RouteCache<Request> implements CachedRoute<Request> {
     const { clock, status } = this.#parts
     switch (filled.kind) {
       case 'make':
-        return filled.lead === 'alone' ? this.#miss(wanted) : this.#miss(wanted, flight, filled)
+        return this.#miss(wanted, filled.lead === 'alone' ? undefined : flight, filled)
       case 'stale':
         return this.#find(request, key, clock.now())
       case 'entry': {

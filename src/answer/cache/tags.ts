@@ -59,6 +59,7 @@ function compileTag (
 /** @returns the tags without repetitions, or undefined when they cannot all be kept */
 export function checkTags (tags: readonly unknown[]): readonly string[] | undefined {
   if (tags.length > mostTags) return undefined
-  const isSound = (tag: unknown): boolean => typeof tag === 'string' && tag !== '' && tag.length <= longestTag
+  const isSound = (tag: unknown): boolean =>
+    typeof tag === 'string' && tag !== '' && tag.length <= longestTag && !/[\0-\x1f\x7f]/.test(tag)
   return tags.every(isSound) ? [...new Set(tags as readonly string[])] : undefined
 }
