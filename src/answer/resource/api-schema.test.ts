@@ -42,7 +42,7 @@ test('the API document has each parameter with its type, bounds and choices', as
     'id[in]',
     'id[ne]',
   ])
-  assert.equal(parameters.size, 5 + 18)
+  assert.equal(parameters.size, 5 + 20)
   assert.deepEqual(parameters.get('limit')?.schema, { type: 'integer', minimum: 1, maximum: 50, default: 5 })
   assert.deepEqual(parameters.get('sort')?.schema['enum'], [...products.orders.keys()])
   assert.deepEqual(parameters.get('priceCents[gte]')?.schema, { type: 'integer' })

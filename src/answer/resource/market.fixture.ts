@@ -15,6 +15,7 @@ export const categories: Resource = defineResource({
   from: 'category',
   key: 'id',
   expand: { products: many(() => products, { by: 'categoryId', limit: 3, sort: '-priceCents' }) },
+  scope: ({ headers }) => 'x-hidden' in headers ? sql`category.id <> ${headers['x-hidden']}` : undefined,
 })
 
 export const products: Resource = defineResource({
@@ -37,11 +38,12 @@ export const products: Resource = defineResource({
     category: 'category.name',
     categoryId: { sql: 'product.category_id', type: 'int' },
     secret: { sql: 'product.secret', nullable: false },
+    currency: { type: 'char(3)' },
   },
   key: 'id',
   revision: 'product.updated_at',
   list: {
-    sort: ['id', 'priceCents', '-updatedAt', 'weight,-priceCents', 'name'],
+    sort: ['id', 'priceCents', '-updatedAt', 'weight,-priceCents', 'name', 'category'],
     filter: {
       id: ['in', 'ne'],
       priceCents: ['eq', 'gt', 'gte', 'lt', 'lte'],
@@ -51,6 +53,7 @@ export const products: Resource = defineResource({
       name: ['eq', 'in'],
       category: ['eq'],
       categoryId: ['eq', 'null'],
+      currency: ['eq', 'in'],
     },
     page: { default: 5, max: 50 },
   },
@@ -121,7 +124,8 @@ const tables = `
   create type colour as enum ('red', 'blue');
   create table category (id int primary key, name text not null);
   create table product (id int primary key, name varchar(50) not null, price_cents int not null, colour colour not null,
-    weight numeric, updated_at timestamptz not null, category_id int references category, secret text not null default 's');
+    weight numeric, updated_at timestamptz not null, category_id int references category, secret text not null default 's',
+    currency char(3) not null default 'EUR');
   create table review (id bigint primary key, product_id int not null references product, stars int not null, tenant text not null);
   insert into category select n, 'category ' || n from generate_series(1, 3) as n;
   insert into product select n, 'product ' || n, n * 7 % 20 * 100, (array['red', 'blue'])[1 + n % 2]::colour,

@@ -1,7 +1,8 @@
 import type { LightMyRequestResponse } from 'fastify'
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
-import { type Market, openMarket } from './market.fixture.ts'
+import { type Context, runWithContext } from '../../kernel/index.ts'
+import { type Market, openMarket, products } from './market.fixture.ts'
 
 let market: Market
 
@@ -49,19 +50,7 @@ test('a list answers its default page, each item as its schema has it, in one st
 })
 
 test('every order on offer is walked to its end and back without a gap or a repeat', async () => {
-  const { paths } = {
-    paths: [
-      'id',
-      '-id',
-      'priceCents',
-      '-updatedAt',
-      'updatedAt',
-      'weight,-priceCents',
-      '-weight,priceCents',
-      '-name',
-    ],
-  }
-  for (const sort of paths) {
+  for (const sort of products.orders.keys()) {
     const query = `/products?limit=7&sort=${sort}&fields=id`
     const there: unknown[][] = []
     let cursor: string | null = ''
@@ -85,12 +74,19 @@ test('every order on offer is walked to its end and back without a gap or a repe
 
 test('Link names the neighbours by queries that lead there, with everything else that was asked', async () => {
   const first = await get('/products?priceCents[gte]=0&limit=2&colour[in]=red,blue')
-  const [, next] = /^<([^>]*)>; rel="next"$/.exec(String(first.headers['link'])) ?? []
-  const second = await get(new URL(next ?? '', 'http://market/products').href)
+  const second = await get(linkTo('next', first))
   assert.deepEqual(second.json().items.map(({ id }: { id: number }) => id), [3, 4])
   assert.match(String(second.headers['link']), /^<\?[^<>"\s]*>; rel="prev", <\?[^<>"\s]*>; rel="next"$/)
+  const third = await get(linkTo('next', second))
+  assert.deepEqual(third.json().items.map(({ id }: { id: number }) => id), [5, 6])
+  assert.equal((await get(linkTo('prev', third))).body, second.body)
   assert.equal((await get('/products?limit=50&priceCents=0')).headers['link'], undefined)
 })
+
+function linkTo (relation: string, { headers }: LightMyRequestResponse): string {
+  const [, reference = ''] = new RegExp(`<([^>]*)>; rel="${relation}"`).exec(String(headers['link'])) ?? []
+  return new URL(reference, 'http://market/products').href
+}
 
 test('filters choose by equality, ranges, lists and NULL', async () => {
   assert.deepEqual(await ids('/products?priceCents=700&limit=50'), [1, 21, 41])
@@ -103,6 +99,8 @@ test('filters choose by equality, ranges, lists and NULL', async () => {
   assert.deepEqual(await ids('/products?category=category%203&limit=2'), [2, 5])
   assert.deepEqual(await ids('/products?categoryId[null]=true&limit=2'), [10, 20])
   assert.deepEqual(await ids('/products?updatedAt[gte]=2026-01-01T00:00:00.000059Z'), [59, 60])
+  assert.deepEqual(await ids('/products?currency=EUR&limit=1'), [1])
+  assert.deepEqual(await ids('/products?currency[in]=EURO,US'), [])
   assert.deepEqual(await ids('/products?name[in]=product 1&name[in]=a,b'), [1])
 })
 
@@ -157,6 +155,12 @@ test('a column that only an expansion needs is read, and not answered', async ()
   })
 })
 
+test('an item that the scope of its resource hides is not expanded', async () => {
+  const hidden = { 'x-hidden': '2' }
+  assert.deepEqual((await get('/products/1?fields=id&expand=group', hidden)).json(), { id: 1, group: null })
+  assert.notEqual((await get('/products/2?fields=id&expand=group', hidden)).json().group, null)
+})
+
 test('the scope of a resource holds for its list, its items and where it is expanded', async () => {
   const acme = { 'x-tenant': 'acme' }
   const { items } = (await get('/reviews?limit=20&fields=tenant', acme)).json() as ListBody
@@ -183,11 +187,13 @@ const refusals: readonly (readonly [url: string, code: string, extensions: objec
       '-updatedAt',
       'weight,-priceCents',
       'name',
+      'category',
       '-id',
       '-priceCents',
       'updatedAt',
       '-weight,priceCents',
       '-name',
+      '-category',
     ],
   }],
   ['/products?sort=id&sort=id', 'RESOURCE_VALUE_INVALID', { parameter: 'sort' }],
@@ -258,6 +264,17 @@ test('a cursor is good for the same filters and sort alone', async () => {
     assert.equal((await get(`/products?${query}&cursor=${next}`)).json().reason, reason)
   }
   assert.equal((await get(`/reviews?cursor=${next}`)).json().reason, 'other-list')
+})
+
+test('a cursor is good for the tenant it was made for alone', async () => {
+  const as = async (tenant: string | undefined, url: string): Promise<LightMyRequestResponse> =>
+    // Awaited inside, since an injected request starts when somebody waits for it.
+    runWithContext({ tenant } as Context, async () => await get(url))
+  const { next } = (await as('acme', '/products?limit=1')).json()
+  assert.equal((await as('acme', `/products?cursor=${next}`)).statusCode, 200)
+  for (const other of ['umbrella', undefined]) {
+    assert.equal((await as(other, `/products?cursor=${next}`)).json().reason, 'other-tenant')
+  }
 })
 
 test('an item that is not there is a 404 that names it', async () => {

@@ -11,7 +11,7 @@ export type Item = Record<string, unknown>
 
 /** Which columns are read for some items, and what becomes of each row. */
 export interface Selection {
-  /** What follows SELECT; never empty. */
+  /** What follows SELECT; never empty, since a mask without own fields is one of relations, which have ties. */
   readonly columns: readonly Column[]
   /** The columns at the front that are shown; what follows is read for the expansions alone. */
   readonly shownCount: number
@@ -39,7 +39,6 @@ export function selectionOf (
     if (!columns.includes(tie)) columns.push(tie)
     ties.set(expansion, columns.indexOf(tie))
   }
-  if (columns.length === 0) columns.push(resource.key)
   return { columns, shownCount: shown.length, ties, expansions, mask }
 }
 

@@ -100,6 +100,11 @@ test('keys rotate: the first signs, all are accepted, a retired one is not', () 
   refuses(cursor, binding, 'forged', cursorKeys([young]))
 })
 
+test('a signature of another length is none', () => {
+  assert.equal(keys.verify('text', keys.sign('text')), true)
+  for (const length of [0, 15, 17]) assert.equal(keys.verify('text', Buffer.alloc(length)), false)
+})
+
 test('keys that are too few, too many or too short stop the boot, and are not shown', () => {
   assert.throws(() => cursorKeys([]), { code: 'SETTING_INVALID' })
   assert.throws(() => cursorKeys(Array.from({ length: 9 }, () => 'x'.repeat(32))), {

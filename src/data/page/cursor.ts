@@ -99,7 +99,7 @@ export function readCursor (cursor: string, binding: CursorBinding, keys: Cursor
   if (cursor.length > longestCursor || !/^[\w-]+$/.test(cursor)) throw cursorInvalid('malformed')
   const bytes = Buffer.from(cursor, 'base64url')
   const [shape = 0, flags = 0] = bytes
-  if (bytes.length <= headBytes + signatureBytes || shape !== layout || flags > 3)
+  if (bytes.length <= headBytes + signatureBytes || shape !== layout)
     throw cursorInvalid('malformed')
   const head = bytes.subarray(0, headBytes)
   const wrong = reasons.find((_, at) => !digestAt(head, at).equals(digestAt(binding.digests, at, 0)))

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import pg from 'pg'
 import { type TestDatabase, testDatabase } from '../../engines/embedded/embedded.fixture.ts'
-import { type Keyset, keyset, type Page, type PageRequest } from './keyset.ts'
+import { type Keyset, keyset, type KeysetOptions, type Page, type PageRequest } from './keyset.ts'
 import {
   inOrder,
   insert,
@@ -164,7 +164,7 @@ async function fillMoments (moments: readonly (string | null)[]): Promise<void> 
   await fill(moments.map((moment) => ({ ...row!, moment })))
 }
 
-test('rows a microsecond apart, before Christ and at infinity keep their places, whatever the DateStyle', async () => {
+test('rows a microsecond apart, before Christ and at infinity keep their places, whatever session reads them', async () => {
   await fillMoments([
     '-infinity',
     '0044-03-15 12:00:00.000001+00 BC',
@@ -173,18 +173,42 @@ test('rows a microsecond apart, before Christ and at infinity keep their places,
     '2026-01-02 00:00:00.000002+00',
     'infinity',
   ])
-  const usual = pool
-  pool = new pg.Pool({
-    connectionString: database.url,
-    options: '-c datestyle=SQL,DMY -c timezone=Asia/Kathmandu',
-  })
+  const options = '-c datestyle=SQL,DMY -c timezone=Asia/Kathmandu'
+  const pools = [pool, new pg.Pool({ connectionString: database.url, options })]
   try {
-    const { pages } = await walk(listBy(byMoment), 1, 'next')
-    assert.deepEqual(pages.flat(), [0, 10, 20, 30, 40, 50])
+    const seen: number[] = []
+    let cursor: string | undefined
+    for (let turn = 0; turn < 6; turn++) {
+      pool = pools[turn % 2]!
+      const page = await read(listBy(byMoment), { limit: 1, cursor })
+      seen.push(...idsOf(page.items))
+      cursor = page.next ?? undefined
+    }
+    assert.deepEqual(seen, [0, 10, 20, 30, 40, 50])
   } finally {
-    await pool.end()
-    pool = usual
+    pool = pools[0]!
+    await pools[1]?.end()
   }
+})
+
+test('what stands behind a unique key decides nothing and is left out; the rest of a key is added', async () => {
+  const orderOf = async (key: KeysetOptions['key'], ...columns: string[]): Promise<string> => {
+    const typed = columns.map((column) => ({ column, type: 'int', nulls: 'never' as const }))
+    let text = ''
+    await keyset({ list: 'l', version: '1', columns: typed, key, cursors: keys }).page(
+      {},
+      async ({ orderBy }) => {
+        text = orderBy
+        return []
+      }
+    )
+    return text
+  }
+  const both = [{ column: 'a', type: 'int' }, { column: 'b', type: 'int', direction: 'desc' }] as const
+  assert.equal(await orderOf({ column: 'id', type: 'int' }, 'x', 'id', 'y'), 'x asc, id asc')
+  assert.equal(await orderOf(both, 'b', 'x'), 'b asc, x asc, a asc')
+  assert.equal(await orderOf(both, 'b', 'a', 'x'), 'b asc, a asc')
+  assert.equal(await orderOf(both), 'a asc, b desc')
 })
 
 test('a page that has become empty leads back to the rows before it, and forwards again', async () => {
