@@ -3,6 +3,11 @@ import { testDatabase } from '../../engines/embedded/embedded.fixture.ts'
 
 export interface CatalogueDatabase extends AsyncDisposable {
   readonly pool: pg.Pool
+  /** Runs `work` with a pool whose sessions have other settings. */
+  withSettings<Result>(
+    settings: Readonly<Record<string, string>>,
+    work: (pool: pg.Pool) => Promise<Result>
+  ): Promise<Result>
 }
 
 /** A shop with 30,000 products, analysed. */
@@ -26,6 +31,15 @@ export async function catalogueDatabase (): Promise<CatalogueDatabase> {
   await pool.query('VACUUM ANALYZE category, product, review')
   return {
     pool,
+    async withSettings (settings, work) {
+      const options = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`).join(' ')
+      const other = new pg.Pool({ connectionString: database.url, max: 1, options })
+      try {
+        return await work(other)
+      } finally {
+        await other.end()
+      }
+    },
     async [Symbol.asyncDispose] () {
       await pool.end()
       await database.close()

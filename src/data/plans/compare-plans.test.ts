@@ -71,6 +71,13 @@ test('the same decisions are no change, whatever the costs are', async () => {
   assert.deepEqual(comparePlans(was, await planOf(joined)), [])
 })
 
+test('how many parallel workers a server has decides nothing', async () => {
+  const eager = { parallel_setup_cost: '0', parallel_tuple_cost: '0', min_parallel_table_scan_size: '0' }
+  const text = 'select count(*) from product'
+  const { plans } = await database.withSettings(eager, (pool) => reviewStatements(pool, [text]))
+  assert.deepEqual(plans[text], await planOf(text))
+})
+
 test('another way to join, and a step more or less, are told', () => {
   const plan = (join: string, ...above: Decision[]): Decision[] => [
     ...above,

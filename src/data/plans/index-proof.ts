@@ -80,7 +80,7 @@ function costWith (
 ): Promise<number> {
   return session.attempt(async () => {
     const sql = createIndexText(table, columns)
-    const name = by === 'hypopg' ? await imagine(session, sql) : await build(session, sql, table)
+    const name = by === 'hypopg' ? await imagine(session, sql) : await build(session, sql)
     const { plan } = await session.plan(text)
     if (by === 'hypopg') await session.client.query('SELECT hypopg_reset()')
     const isTaken = plan !== undefined && nodesOf(plan).some((node) => node['Index Name'] === name)
@@ -104,20 +104,9 @@ async function imagine ({ client }: PlanningSession, sql: string): Promise<strin
   return rows[0]?.name
 }
 
-async function build (
-  { client, serverVersion }: PlanningSession,
-  sql: string,
-  table: TableFacts
-): Promise<string> {
+async function build ({ client }: PlanningSession, sql: string): Promise<string> {
   const name = 'plimsoll_proof'
   await client.query(sql.replace('INDEX ON', `INDEX ${name} ON`))
-  // It counts the rows of the table anew, which may have been planted.
-  if (serverVersion >= 180_000) {
-    await client.query(
-      "SELECT pg_restore_relation_stats('schemaname', $1::text, 'relname', $2::text, 'reltuples', $3::real)",
-      [table.schema, table.name, table.rows]
-    )
-  }
   return name
 }
 

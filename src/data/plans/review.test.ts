@@ -41,6 +41,25 @@ test('a statement that an index serves has no findings', async () => {
   assert.deepEqual(await findings('select * from category where name = $1'), [], 'a small table')
 })
 
+test('reading the whole is right where most of it is wanted', async () => {
+  assert.deepEqual(await findings('select count(*) from product where price_cents > 100'), [])
+  assert.deepEqual(await findings('select count(*) from product p join review r on r.product_id = p.id'), [])
+  const kinds = (await findings('select id from product order by name')).map(({ kind }) => kind)
+  assert.deepEqual(kinds, ['unbounded'], 'a sort of all')
+})
+
+test('an index that is there and not used, or would not be used, is not advised', async () => {
+  const off = { enable_indexscan: 'off', enable_indexonlyscan: 'off', enable_bitmapscan: 'off' }
+  await database.withSettings(off, async (pool) => {
+    const { findings } = await reviewStatements(pool, ['select * from product where code = $1 limit 1'])
+    assert.deepEqual(findings, [])
+    const text = 'select * from product where sku = $1 limit 1'
+    assert.equal((await reviewStatements(pool, [text])).findings.length, 1)
+    // What is off is taken all the same where nothing else is left, at a price that no index is worth.
+    assert.deepEqual((await reviewStatements(pool, [text], { prove: true })).findings, [])
+  })
+})
+
 test('a large table that is read for a few rows gets an index, equality before range', async () => {
   const finding = await only(
     'select * from product where price_cents > $1 and sku = $2 and tenant = $3 limit 5'
@@ -83,12 +102,14 @@ test('proven: the index is created and taken back, and the planner takes it', as
 test('proven: of several indexes the one that helps most is advised, and none is left for the next', async () => {
   const { findings, unplanned } = await reviewStatements(database.pool, [
     'select * from product where price_cents > $1 order by name limit 10',
+    'select * from product where price_cents > -1 order by name limit 10',
     'select * from product where category_id = $1 and price_cents > $2 order by name limit 10',
     'select * from product where category_id = $1 and price_cents > $2 and sku = $3 limit 10',
   ], { prove: true })
   assert.deepEqual(unplanned, [])
   assert.deepEqual(findings.map((finding) => indexOf(finding)), [
     'product (name, price_cents)',
+    'product (name)',
     'product (category_id, price_cents)',
     'product (sku, category_id, price_cents)',
   ])

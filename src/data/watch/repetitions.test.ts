@@ -53,6 +53,13 @@ test('a loader that asks for one row each time is an N+1 all the same', () => {
   assert.deepEqual(feed(times(6, (at) => ['select * from product where id = any($1)', [[at]]])), ['n+1 6'])
 })
 
+test('a unit of very many different statements is watched no further', () => {
+  const many = (count: number): [string, unknown[]][] => times(count, (at) => [`select c${at} from t`, []])
+  const found = times(6, (at): [string, unknown[]] => [byId, [at]])
+  assert.deepEqual(feed([...many(999), ...found]), ['n+1 6'])
+  assert.deepEqual(feed([...many(1_000), ...found]), [])
+})
+
 test('it is an N+1 exactly when more than the threshold of values are different, in any order', () => {
   fc.assert(
     fc.property(

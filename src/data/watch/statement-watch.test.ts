@@ -190,6 +190,26 @@ test('sample: nothing is taken of a unit that is not followed, and a followed on
   assert.deepEqual([...watchedUnits?.values ?? []], [2])
 })
 
+test('sample: of one statement no more than three stacks are taken', async () => {
+  await using watch = watchedIn('sample', { sampleEvery: 1 })
+  const from = [
+    async () => {
+      for (const id of ids) await watch.pool.query(byId, [id])
+    },
+    async () => {
+      for (const id of ids) await watch.pool.query(byId, [id])
+    },
+    async () => {
+      for (const id of ids) await watch.pool.query(byId, [id])
+    },
+    async () => {
+      for (const id of ids) await watch.pool.query(byId, [id])
+    },
+  ]
+  for (const work of from) await runWithContext(unit(), work)
+  assert.equal(new Set(watch.findings.map(({ site }) => site?.line)).size, 3)
+})
+
 test('off: nothing is counted, and a recording hears all the same', async () => {
   await using watch = watchedIn('off')
   const { statements } = await recordStatements(() => runWithContext(unit(), () => loop(watch.pool)))
@@ -220,6 +240,15 @@ test('a recording tells each statement with its line, rows and error, and record
   assert.equal(read?.outcome?.rowCount, 3)
   assert.match(read?.site?.file ?? '', /statement-watch\.test/)
   assert.match(String(failed?.outcome?.error), /nonsense/)
+})
+
+test('units of a recording count apart, and work without one together', async () => {
+  await using watch = watchedIn('off')
+  const { findings } = await recordStatements(async () => {
+    for (const id of ids) await runWithContext(unit(), () => watch.pool.query(byId, [id]))
+  })
+  assert.deepEqual(findings, [])
+  assert.equal((await recordStatements(() => loop(watch.pool))).findings.length, 1)
 })
 
 test('a recording inside another is part of it', async () => {
