@@ -1,0 +1,1 @@
+export { type Fetch, type Loader, type LoaderOptions, loadMany, loadOne } from './loader.ts'
