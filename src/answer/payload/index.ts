@@ -8,6 +8,7 @@ export {
   plainTag,
   variantTag,
 } from './coding/index.ts'
+export type { PayloadDescription } from './describe.ts'
 export { FieldMask, type FieldsOptions, selectList } from './fields/index.ts'
 export {
   acceptMessagePack,
@@ -16,6 +17,7 @@ export {
   packMessage,
   unpackMessage,
 } from './format/index.ts'
+export { payloadMetrics } from './metrics.ts'
 export { toCamelCase, toSnakeCase, type WireNaming } from './naming/index.ts'
 export { type AcceptedWork, type AsyncResponder, type Preferences, readPrefer } from './prefer/index.ts'
 export { type PayloadProblemCode, payloadProblems } from './problems.ts'

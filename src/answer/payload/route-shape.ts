@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../kernel/index.ts'
 import { mediaTypeOf } from './coding/index.ts'
+import { describePayload, type PayloadDescription } from './describe.ts'
 import { pick, type RouteFields } from './fields/index.ts'
 import { type FormatChooser, jsonType, packMessage, readJsonExactly } from './format/index.ts'
 import { byStatus, type RouteNaming } from './naming/index.ts'
@@ -73,6 +74,11 @@ export class RouteShape {
     }
     request[shapingOf] = shaping
     return shaping
+  }
+
+  /** For the API description. */
+  describe (): PayloadDescription {
+    return describePayload(this.parts)
   }
 
   /** Before the handler: refuses what cannot be, and says what the answer depends on. */

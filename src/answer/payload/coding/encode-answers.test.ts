@@ -55,12 +55,12 @@ test('a body that is too long to be compressed at once comes out the same', asyn
 
 test('a client that says nothing of codings, and one that takes none, get the plain body', async (t) => {
   const app = jsonApp(t)
-  for (const header of [undefined, '', 'identity', 'compress', 'gzip;q=0', 'identity, gzip;q=0.5']) {
-    const headers = header === undefined ? {} : { 'accept-encoding': header }
-    const answer = await app.inject({ url: '/', headers })
+  for (const header of ['', 'identity', 'compress', 'gzip;q=0', 'identity, gzip;q=0.5']) {
+    const answer = await app.inject({ url: '/', headers: { 'accept-encoding': header } })
     assert.equal(answer.headers['content-encoding'], undefined, header)
     assert.equal(answer.body, text)
   }
+  assert.equal((await app.inject('/')).body, text)
 })
 
 test('a client that refuses the plain body and takes no coding of ours gets 406, and the handler does not run', async (t) => {
@@ -99,15 +99,14 @@ test('a body below the floor stays plain, unless the client refuses plain ones',
 })
 
 test('what is coded already, signed, partial, not to be transformed or not compressible stays as it is', async (t) => {
-  for (
-    const headers of [
-      { 'content-encoding': 'br' },
-      { 'content-digest': 'sha-256=:AA==:' },
-      { 'repr-digest': 'sha-256=:AA==:' },
-      { 'content-range': 'bytes 0-1/2' },
-      { 'cache-control': 'public, no-transform' },
-    ]
-  ) {
+  const fixed: readonly Record<string, string>[] = [
+    { 'content-encoding': 'br' },
+    { 'content-digest': 'sha-256=:AA==:' },
+    { 'repr-digest': 'sha-256=:AA==:' },
+    { 'content-range': 'bytes 0-1/2' },
+    { 'cache-control': 'public, no-transform' },
+  ]
+  for (const headers of fixed) {
     const answer = await jsonApp(t, true, {}, headers).inject({
       url: '/',
       headers: { 'accept-encoding': 'gzip' },

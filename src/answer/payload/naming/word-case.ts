@@ -14,10 +14,7 @@ export function toSnakeCase (name: string): string {
 
 /** `order_id` becomes `orderId`; underscores at the beginning and the end stay. */
 export function toCamelCase (name: string): string {
-  return name.replaceAll(
-    /([A-Za-z\d])_+([A-Za-z\d])/g,
-    (_match, before: string, after: string) => `${before}${after.toUpperCase()}`
-  )
+  return name.replaceAll(/(?<=[A-Za-z\d])_+([A-Za-z\d])/g, (_match, after: string) => after.toUpperCase())
 }
 
 export const wireNameOf: Readonly<Record<WireNaming, (name: string) => string>> = {

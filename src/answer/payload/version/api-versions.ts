@@ -65,7 +65,8 @@ export class ApiVersions {
   readonly header: string
   /** The oldest first. */
   readonly versions: readonly string[]
-  readonly #fallback: string
+  /** For requests that name none. */
+  readonly fallback: string
   readonly #changes: readonly VersionChange[]
   readonly #deprecated: Readonly<Record<string, Deprecation>>
 
@@ -94,14 +95,14 @@ export class ApiVersions {
     if (unknown !== undefined) {
       throw new SettingError('versions.deprecated', `by versions (${this.versions.join(', ')})`, unknown)
     }
-    this.#fallback = fallback === 'first' ? first : this.versions.at(-1) ?? first
+    this.fallback = fallback === 'first' ? first : this.versions.at(-1) ?? first
     this.#changes = changes.toSorted((a, b) => a.version < b.version ? -1 : a.version > b.version ? 1 : 0)
     this.#deprecated = deprecated
   }
 
   /** @returns the version that a header asks for, known or not */
   asked (header: string | undefined): string {
-    return header === undefined || header === '' ? this.#fallback : header.trim()
+    return header === undefined || header === '' ? this.fallback : header.trim()
   }
 
   /** Composes what each version needs on a route, once. @param route e.g. `GET /orders/:id` */
