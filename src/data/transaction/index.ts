@@ -1,1 +1,1 @@
-export { type Transaction, transaction } from './transaction.ts'
+export { type Isolation, type Transaction, transaction, type TransactionOptions } from './transaction.ts'

@@ -58,3 +58,47 @@ test('a connection that breaks in the middle is thrown away, and the pool serves
   await assert.rejects(failing)
   assert.deepEqual(await ids(), [1])
 })
+
+test('of two that cannot both be first, the loser is run again and both take effect', async () => {
+  const wide = new pg.Pool({ connectionString: database.url, max: 2 })
+  await wide.query('create table account (id int primary key, amount int); insert into account values (1, 0)')
+  const bothHaveRead = Promise.withResolvers<void>()
+  let readers = 0
+  let runs = 0
+  const add = (isolation: 'serializable' | 'repeatable read'): Promise<void> =>
+    transaction(wide, async (tx) => {
+      runs++
+      const { rows: [row] } = await tx.query<{ amount: number }>('select amount from account where id = 1')
+      if (++readers === 2) bothHaveRead.resolve()
+      await bothHaveRead.promise
+      await tx.query('update account set amount = $1 where id = 1', [row!.amount + 1])
+    }, { isolation, random: () => 0 })
+  try {
+    await Promise.all([add('serializable'), add('serializable')])
+    assert.deepEqual((await wide.query('select amount from account')).rows, [{ amount: 2 }])
+    assert.equal(runs, 3)
+  } finally {
+    await wide.end()
+  }
+})
+
+test('tries are bounded, and only what PostgreSQL ended for the sake of others is tried again', async () => {
+  let runs = 0
+  const conflicting = (code: string, retries?: number): Promise<void> =>
+    transaction(pool, async () => {
+      runs++
+      throw Object.assign(new Error('ended'), { code })
+    }, { ...(retries === undefined ? {} : { retries }), random: () => 0 })
+  await assert.rejects(conflicting('40P01', 2), { code: '40P01' })
+  assert.equal(runs, 3)
+  await assert.rejects(conflicting('40001'), { code: '40001' })
+  assert.equal(runs, 4)
+  await assert.rejects(conflicting('23505', 5), { code: '23505' })
+  assert.equal(runs, 5)
+})
+
+test('an isolation that does not exist, and a negative number of tries, are refused', async () => {
+  const none = async (): Promise<void> => {}
+  await assert.rejects(transaction(pool, none, { isolation: 'chaos' as never }), { code: 'SETTING_INVALID' })
+  await assert.rejects(transaction(pool, none, { retries: -1 }), { code: 'SETTING_INVALID' })
+})
