@@ -104,6 +104,17 @@ test('the session keeps a timeout of its own that is tighter, and gets it back',
   assert.equal(await seen(), '1s')
 })
 
+test('a session that is reset gets its timeout anew', async () => {
+  await using t = testPool({ connectionString: database.url, max: 1 })
+  const seen = (): Promise<string> => timeoutSeen(t.pool.query)
+  await seen()
+  for (const reset of ['RESET ALL', 'DISCARD ALL']) {
+    assert.equal(await withLeft(400).run(seen), '500ms')
+    await withLeft(400).run(() => t.pool.query(reset))
+    assert.equal(await withLeft(400).run(seen), '500ms')
+  }
+})
+
 test('a rollback leaves no doubt about the timeout of the session', async () => {
   await using t = testPool({ connectionString: database.url, max: 1 })
   const seen = (): Promise<string> => timeoutSeen(t.pool.query)

@@ -146,6 +146,20 @@ test('work that has longer is not held to the timeout of the work that it would 
   busy.release()
   assert.equal((await short).rows[0].n, 1)
   assert.equal((await long).rows[0].n, 2)
+  assert.equal(t.metric('db_client_statements_retried_total'), 0)
+})
+
+test('of many that wait for one connection, sixteen go at a time', async () => {
+  await using proxy = await countingProxy(database.url)
+  await using t = testPool({ connectionString: proxy.url, max: 1 })
+  await prepare(t.pool, divide, [1])
+  const busy = await t.pool.connect()
+  const results = Array.from({ length: 40 }, () => t.pool.query(divide, [1]))
+  const before = proxy.packets
+  busy.release()
+  await Promise.all(results)
+  assert.equal(proxy.packets - before, 3)
+  assert.equal(t.metric('db_client_statements_shared_total'), 37)
 })
 
 test('statements of one client that are sent without waiting go together once they are prepared', async () => {
@@ -171,12 +185,17 @@ test('a cursor among statements that go together gets its own rows, and so do th
   await using t = testPool({ connectionString: database.url, max: 1 })
   await prepare(t.pool, divide, [1])
   const client = await t.pool.connect()
-  const earlier = [1, 2].map((n) => client.query(divide, [n]))
+  for (const before of [[], [1], [1, 2]]) await besideCursor(client, before)
+  client.release()
+})
+
+async function besideCursor (client: pg.PoolClient, before: readonly number[]): Promise<void> {
+  const earlier = before.map((n) => client.query(divide, [n]))
   const cursor = client.query(new Cursor<{ n: number }>('SELECT generate_series(1, 5) AS n'))
   const later = [5, 10].map((n) => client.query(divide, [n]))
   const rows = [...await cursor.read(2), ...await cursor.read(10)]
   await cursor.close()
   assert.deepEqual(rows.map(({ n }) => n), [1, 2, 3, 4, 5])
-  assert.deepEqual((await Promise.all([...earlier, ...later])).map(({ rows }) => rows[0].n), [10, 5, 2, 1])
-  client.release()
-})
+  const results = await Promise.all([...earlier, ...later])
+  assert.deepEqual(results.map(({ rows }) => rows[0].n), [...before.map((n) => 10 / n), 2, 1])
+}

@@ -5,11 +5,14 @@ import { EngineClosedError, EngineUnavailableError } from '../errors.ts'
 import { HeldClient } from '../held-client.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { explainConnectError } from './explain.ts'
+import { clientFor, Hosts } from './hosts.ts'
 import { quoteIdentifier } from './identifier.ts'
-import { targetOf } from './target.ts'
 
 export interface PostgresEngineOptions {
-  /** `postgres://user:password@host:port/database`; `?host=/directory` takes a UNIX socket instead. */
+  /**
+   * `postgres://user:password@host:port/database`; `?host=/directory` takes a UNIX socket instead. Several hosts,
+   * separated by commas, are tried in turn, with `?target_session_attrs=read-write` until one writes.
+   */
   readonly url: string
   /** Connections at most, at least 1; one more is kept for `check`. @default 10 */
   readonly poolSize?: number
@@ -37,9 +40,11 @@ export function postgresEngine (options: PostgresEngineOptions): Engine<pg.Pool>
   if (!Number.isInteger(poolSize) || poolSize < 1) {
     throw new SettingError('database.poolSize', 'a whole number of at least 1', poolSize)
   }
-  const target = targetOf(options.url, 'database.url')
+  const hosts = new Hosts(options.url, 'database.url')
+  const { target } = hosts
+  const urlOf = (url: string): string => withSearchPath(url, options.schema)
   const config: pg.PoolConfig = {
-    connectionString: withSearchPath(options.url, options.schema),
+    connectionString: urlOf(hosts.current),
     connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
   }
@@ -49,13 +54,14 @@ export function postgresEngine (options: PostgresEngineOptions): Engine<pg.Pool>
 
   const pools = new HeldClient('postgres', async () => {
     const { default: pg } = await loadPg()
-    const pool = new pg.Pool({ ...config, max: poolSize, application_name: applicationName })
+    const Client = hosts.isPlain ? pg.Client : clientFor(pg.Client, hosts, urlOf)
+    const pool = new pg.Pool({ ...config, Client, max: poolSize, application_name: applicationName })
     // Without listeners, a connection that the server closes would end the process: an idle one by the pool's
     // event, one in use by its own, beside the rejection of the statement that it was running.
     pool.on('error', (error) => onIdleError?.(error))
     pool.on('connect', (client) => client.on('error', () => {}))
     try {
-      const client = await pool.connect()
+      const client = await firstOf(hosts.urls.length, () => pool.connect())
       client.release()
       return pool
     } catch (error) {
@@ -67,15 +73,19 @@ export function postgresEngine (options: PostgresEngineOptions): Engine<pg.Pool>
   // Its own connection: a check must not queue behind the service's statements.
   const checks = new HeldClient('postgres', async () => {
     const { default: pg } = await loadPg()
-    const client = new pg.Client({ ...config, application_name: `${applicationName} check` })
-    client.on('error', () => checks.forget(client))
-    client.on('end', () => checks.forget(client))
-    try {
+    const Client = hosts.isPlain ? pg.Client : clientFor(pg.Client, hosts, urlOf)
+    const open = async (): Promise<pg.Client> => {
+      const client = new Client({ ...config, application_name: `${applicationName} check` })
+      client.on('error', () => checks.forget(client))
+      client.on('end', () => checks.forget(client))
       await client.connect()
+      return client
+    }
+    try {
+      return await firstOf(hosts.urls.length, open)
     } catch (error) {
       throw unavailable(error)
     }
-    return client
   }, (client) => client.end())
 
   async function check (signal: AbortSignal): Promise<void> {
@@ -97,6 +107,18 @@ export function postgresEngine (options: PostgresEngineOptions): Engine<pg.Pool>
   }
 
   return { name: 'postgres', connect: () => pools.get(), check, close, [Symbol.asyncDispose]: close }
+}
+
+/** @throws what the last of `tries` attempts threw */
+async function firstOf<Result> (tries: number, attempt: () => Promise<Result>): Promise<Result> {
+  for (let left = tries; left > 1; left--) {
+    try {
+      return await attempt()
+    } catch {
+      // another server may do
+    }
+  }
+  return attempt()
 }
 
 function withSearchPath (url: string, schema: string | undefined): string {
