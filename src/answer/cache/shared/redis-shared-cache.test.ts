@@ -8,11 +8,10 @@ import {
   testRedis,
 } from '../../../engines/redis/redis.fixture.ts'
 import { waitUntil } from '../../../engines/wait-until.fixture.ts'
-import { redisClusterNode } from '../../../protect/limit/shared/shared.fixture.ts'
 import { type FleetSubject, testFleetCache, testSharedCache } from '../shared-cache.contract.ts'
 import type { SharedCache } from '../shared-cache.ts'
 import { redisSharedCache } from './redis-shared-cache.ts'
-import { clientOf, type CuttableLine, cuttableLine, password } from './shared.fixture.ts'
+import { clientOf, clusterNode, type CuttableLine, cuttableLine, password } from './shared.fixture.ts'
 
 let opened = 0
 
@@ -28,9 +27,9 @@ describe('the cache over Redis', { skip: redisProgram === undefined ? howToGetRe
   testFleetCache('redis', open)
 
   test('a Redis Cluster: no call touches two slots, and members hear of each other', async () => {
-    await using node = await redisClusterNode()
+    await using node = await clusterNode()
     const clusters = [1, 2].map(() =>
-      new Cluster([{ host: '127.0.0.1', port: node.server.port }], { redisOptions: { password: 'limits' } })
+      new Cluster([{ host: '127.0.0.1', port: node.port }], { redisOptions: { password } })
     )
     const caches = clusters.map((redis) => redisSharedCache({ redis, prefix: 'cluster', membership: 400 }))
     const [one, other] = caches as [SharedCache, SharedCache]

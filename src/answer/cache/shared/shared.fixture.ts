@@ -1,7 +1,11 @@
 import { Redis } from 'ioredis'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { type TestRedis } from '../../../engines/redis/redis.fixture.ts'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { redisProgram, type TestRedis, testRedis } from '../../../engines/redis/redis.fixture.ts'
 import { waitUntil } from '../../../engines/wait-until.fixture.ts'
 
 export const password = 'cache'
@@ -63,4 +67,29 @@ export async function clientOf (port: number): Promise<Redis> {
   return redis
 }
 
-export type { TestRedis }
+/** A Redis Cluster of one node, which refuses scripts over several slots as any does. */
+export async function clusterNode (): Promise<TestRedis> {
+  const free = await testRedis(password)
+  await free[Symbol.asyncDispose]()
+  const folder = await mkdtemp(join(tmpdir(), 'plimsoll-cache-'))
+  const common = ['--bind', '127.0.0.1', '--port', String(free.port), '--save', '', '--requirepass', password]
+  const cluster = ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1', '--dir', folder]
+  const child = spawn(redisProgram ?? '', [...common, ...cluster], { stdio: 'ignore' })
+  const redis = await clientOf(free.port)
+  await redis.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+  await waitUntil(
+    'the cluster is up',
+    async () => String(await redis.call('CLUSTER', 'INFO')).includes('cluster_state:ok')
+  )
+  redis.disconnect()
+  return {
+    port: free.port,
+    process: child,
+    async [Symbol.asyncDispose] () {
+      const exited = once(child, 'exit')
+      child.kill('SIGKILL')
+      await exited
+      await rm(folder, { recursive: true })
+    },
+  }
+}
