@@ -26,24 +26,18 @@ export function isWriteRefusal (error: unknown): boolean {
 }
 
 /**
- * Whether a read that failed so on a replica would succeed on another server: the connection was lost or not to be
- * had, or replay needed what the read held.
+ * Why a read that failed so on a replica would succeed on another server: `lost` when the replica is not to be had or its
+ * connection broke, `conflict` when replay needed what the read held. `undefined` for anything else, a pool of which all
+ * connections are taken included: the primary must not get what is too much for the replicas.
  *
  * @see https://www.postgresql.org/docs/18/hot-standby.html#HOT-STANDBY-CONFLICT
  */
-export function isReplicasFault (error: unknown): boolean {
+export function replicasFault (error: unknown): 'lost' | 'conflict' | undefined {
   const code = codeOf(error)
-  return code !== undefined && faults.has(code)
+  if (code === 'DATABASE_LOST' || code === 'REPLICA_IN_DOUBT') return 'lost'
+  // Serialization failures and deadlocks: a standby has none of its own.
+  return code === '40001' || code === '40P01' ? 'conflict' : undefined
 }
-
-/** Serialization failures and deadlocks are, on a standby, conflicts with its replay. */
-const faults: ReadonlySet<string> = new Set([
-  'DATABASE_LOST',
-  'DATABASE_BUSY',
-  'REPLICA_IN_DOUBT',
-  '40001',
-  '40P01',
-])
 
 function codeOf (error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined

@@ -49,7 +49,7 @@ export function replicaMetrics (
   })
   const ejections = registry.counter({
     name: 'plimsoll_replica_ejections_total',
-    help: 'Times that a replica got no reads for a while, since it had failed some.',
+    help: 'Times that a replica got no reads for a while, since connections to it broke.',
     labels: ['replica'],
   })
   const up = registry.gauge({

@@ -91,7 +91,13 @@ export async function openReads (options: ReadsOptions): Promise<Reads> {
   function poolOf (target: ReplicaTarget): Pool {
     if ('pool' in target) return target.pool
     const max = target.poolSize ?? primary.options.max
-    const pool = openPool({ connectionString: target.url, max, clock })
+    const pool = openPool({
+      connectionString: target.url,
+      max,
+      clock,
+      keepAlive: true,
+      connectionTimeoutMillis: 5 * settings.patienceMs,
+    })
     opened.push(pool)
     return pool
   }

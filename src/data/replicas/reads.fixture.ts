@@ -27,7 +27,15 @@ export async function testWorker (
   const data = openPool({ connectionString: primaryUrl, max: 4, observers: [notes] })
   let reads: Reads
   try {
-    reads = await openReads({ primary: data, notes, replicas, registry, poll: '20ms', ...options })
+    reads = await openReads({
+      primary: data,
+      notes,
+      replicas,
+      registry,
+      poll: '20ms',
+      patience: '10s',
+      ...options,
+    })
   } catch (error) {
     await data.end()
     throw error

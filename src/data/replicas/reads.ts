@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { Pool, PoolClient } from 'pg'
 import { type Context, currentContext } from '../../kernel/index.ts'
 import { keptEffectOf } from './effect.ts'
-import { isReplicasFault } from './errors.ts'
+import { replicasFault } from './errors.ts'
 import type { ReplicaMetrics } from './metrics.ts'
 import { explain, inReadOnlyTransaction, readOnlyClient } from './read-only-client.ts'
 import type { Replica, ReplicaStatus } from './replica.ts'
@@ -164,8 +164,9 @@ export class ReadPool extends EventEmitter {
     try {
       return await readReplica(target, text, values, metrics)
     } catch (error) {
-      if (!isReplicasFault(error) || currentContext()?.signal.aborted === true) return explain(error)
-      target.failed()
+      const fault = replicasFault(error)
+      if (fault === undefined) return explain(error)
+      if (fault === 'lost') target.failed()
       metrics.byPrimary.retry.add()
       return this.#readPrimary(text, values)
     }
@@ -200,7 +201,7 @@ export class ReadPool extends EventEmitter {
         return readOnlyClient(client, { mayWrite: false, quietly, onRelease: () => target.inFlight-- })
       } catch (error) {
         target.inFlight--
-        if (!isReplicasFault(error) || currentContext()?.signal.aborted === true) throw error
+        if (replicasFault(error) === undefined) throw error
         target.failed()
       }
     }

@@ -9,7 +9,7 @@ import type { ServerLine } from './server-line.ts'
 /**
  * - `ready`: it can serve.
  * - `down`: it does not answer.
- * - `ejected`: it answers, but failed reads; it gets none for a while.
+ * - `ejected`: it answers, but connections to it broke; it gets no reads for a while.
  * - `promoted`: it is a primary.
  * - `other-timeline`: it has not been seen to follow the primary since a failover.
  * - `other-cluster`: it is no standby of this primary.
@@ -76,7 +76,7 @@ export interface ReplicaOptions {
   readonly ejections: CounterSlot
 }
 
-/** How long a replica that failed reads gets none. */
+/** How long a replica to which connections broke gets no reads. */
 const ejection = { baseMs: 500, capMs: 30_000 }
 
 /** One standby: what is known of where it stands, and its sessions. */
@@ -169,7 +169,7 @@ export class Replica {
     }
   }
 
-  /** It has failed a read that another server can serve. */
+  /** A connection to it broke, or was not to be had. */
   failed (): void {
     const { clock, random, ejections } = this.#options
     if (clock.now() >= this.#outUntilMs) ejections.add()

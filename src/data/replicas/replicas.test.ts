@@ -132,6 +132,23 @@ test('tokens that nobody gave send their reads to the primary, so many a second,
   assert.deepEqual(worker.routed(), { token: 2, one: 2 })
 })
 
+test('workers believe tokens of those who share a secret with them, and no others', async () => {
+  const [ours, older, theirs] = ['a secret of this fleet', 'its secret before that', 'a secret of another']
+  const workerWith = (...secrets: string[]): ReturnType<typeof testWorker> =>
+    testWorker(servers.primary.url, one(), { secrets })
+  await using before = await workerWith(older!)
+  await using now = await workerWith(ours!, older!)
+  await using stranger = await workerWith(theirs!)
+  const token = await before.unit(async () => {
+    before.reads.wrote()
+    return before.reads.consistencyToken()
+  })
+  await standby.caughtUp()
+  for (const worker of [now, stranger]) await worker.unit(() => worker.reads.query(texts, [1]), token)
+  assert.deepEqual(now.routed(), { one: 1 })
+  assert.deepEqual(stranger.routed(), { token: 1 })
+})
+
 test('writes are refused with a word on where they belong, by replica and primary alike', async () => {
   await using there = await testWorker(servers.primary.url, one())
   await using here = await testWorker(servers.primary.url, [])
@@ -161,6 +178,7 @@ test('writes are refused with a word on where they belong, by replica and primar
           const refused = client.query(write, [''])
           const ended = client.query('commit')
           await Promise.all([begun, assert.rejects(refused, { code: 'WRITE_ON_READS' }), ended])
+          await assert.rejects(client.query(write, ['']), { code: 'WRITE_ON_READS' })
           assert.equal((await client.query('SELECT 1 AS one')).rows.length, 1)
         } finally {
           client.release()

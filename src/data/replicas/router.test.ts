@@ -158,7 +158,7 @@ test('a response does not wait for its token for ever', async () => {
   assert.equal(new TokenSeal(['a secret of the cluster'], 'cluster').read((await token)!), 'in-doubt')
 })
 
-test('a replica that failed reads is left alone for longer each time, and judged anew after one that succeeded', async () => {
+test('a replica to which connections break is left alone for longer each time, and judged anew after one that succeeded', async () => {
   const cluster = new ModelCluster(['one'])
   const { replicas: [replica] } = await modelWorker(cluster)
   const outFor = (): number => {

@@ -69,7 +69,7 @@ test('a server that is down is not asked again at once, and then less and less o
 test('the connection belongs to no unit of work, whoever is the first to ask', async () => {
   const seen: unknown[] = []
   class Watched extends pg.Client {
-    constructor (config: object) {
+    constructor (config?: object) {
       super(config)
       seen.push(currentContext())
     }
