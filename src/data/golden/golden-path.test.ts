@@ -16,6 +16,7 @@ let pool: pg.Pool
 let app: FastifyInstance
 let folder: string
 let extra = ''
+let times = 7
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'plimsoll-golden-'))
@@ -31,7 +32,7 @@ before(async () => {
     return rows
   })
   app.get('/each', async () => {
-    for (let id = 1; id <= 7; id++) await pool.query('select owner from product where id = $1', [id])
+    for (let id = 1; id <= times; id++) await pool.query('select owner from product where id = $1', [id])
     return 'done'
   })
 })
@@ -58,6 +59,7 @@ test('a path tells response, statements, rows, bytes and plans', async () => {
   const plans = await path.plans()
   assert.deepEqual(Object.keys(plans), ['select id from product where owner <= $1 order by id limit ?'])
   await path.expect({ status: 200, queries: 1, rows: { max: 6 }, bytes: { max: 55 } })
+  await assert.rejects(path.expect({ queries: 2 }), /queries: expected 2, got 1/)
 })
 
 test('what is out of bounds is told all at once, with the lines that sent it', async () => {
@@ -112,6 +114,16 @@ test('a snapshot says which statement is new and where from, and which decision 
     ask(),
     /another plan from src.*\n +product: was \w+ Scan.*, is now Index Scan by product_pkey/
   )
+})
+
+test('a snapshot knows how often a statement was sent', async () => {
+  const options = { pool, file: join(folder, 'each.golden.json') }
+  const ask = async (): Promise<void> =>
+    (await goldenPath(app, '/each', options)).expect({ plan: 'snapshot', repeats: true })
+  await updating(ask)
+  times = 3
+  await assert.rejects(ask(), /- sent 3 times, was 7, from src.*: select owner from product where id = \$1/)
+  times = 7
 })
 
 test('a file holds many paths, written at the same time by one process', async () => {

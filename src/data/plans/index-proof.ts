@@ -33,6 +33,7 @@ export interface ProofOptions {
 
 /** An index must make a statement this much cheaper. */
 const worthwhile = 1.5
+const nearly = 0.95
 
 /**
  * Tries the candidates of a gap.
@@ -57,17 +58,29 @@ export async function proveIndex (
       note: 'not tried: the table is too large to index it for a trial',
     }
   }
-  let best: ProvenIndex | undefined
+  const trials: IndexTrial[] = []
   for (const columns of candidates) {
     const cost = await costWith(session, text, table, columns, by)
-    const factor = before['Total Cost'] / Math.max(cost, 0.01)
-    // A shorter index that does the same is the better one, so it must not win by a trifle.
-    if (factor < worthwhile || factor < (best?.proof?.factor ?? 0) * 0.99) continue
-    const isShorter = columns.length <= (best?.columns.length ?? 0)
-    if (best !== undefined && factor < (best.proof?.factor ?? 0) * 1.05 && !isShorter) continue
-    best = { columns, proof: { by, factor }, note: undefined }
+    trials.push({ columns, factor: before['Total Cost'] / Math.max(cost, 0.01) })
   }
-  return best
+  const best = bestTrial(trials)
+  if (best === undefined) return undefined
+  return { columns: best.columns, proof: { by, factor: best.factor }, note: undefined }
+}
+
+/** An index, and how many times cheaper a statement is with it; 0 when the planner does not take it. */
+export interface IndexTrial {
+  readonly columns: readonly IndexColumn[]
+  readonly factor: number
+}
+
+/** The one that helps most; of those that help nearly as much, the shortest, since it costs writers the least. */
+export function bestTrial (trials: readonly IndexTrial[]): IndexTrial | undefined {
+  const most = Math.max(0, ...trials.map(({ factor }) => factor))
+  if (most < worthwhile) return undefined
+  return trials
+    .filter(({ factor }) => factor >= most * nearly)
+    .toSorted((one, other) => one.columns.length - other.columns.length)[0]
 }
 
 /** @returns infinity when the planner does not take the index */
