@@ -1,4 +1,5 @@
 import type { Pool } from 'pg'
+import { quoteIdentifier } from '../../engines/index.ts'
 import {
   type Clock,
   type Duration,
@@ -9,7 +10,7 @@ import {
   systemRandom,
 } from '../../kernel/index.ts'
 import { MetricsRegistry } from '../../telemetry/index.ts'
-import { openPool } from '../pool/index.ts'
+import { openPool, type OpenPoolOptions } from '../pool/index.ts'
 import { DoubtBudget } from './doubt-budget.ts'
 import { replicaMetrics } from './metrics.ts'
 import { PrimaryWatch } from './primary-watch.ts'
@@ -40,6 +41,13 @@ export interface ReadsOptions {
   readonly notes: WriteNotes
   /** None: all reads go to the primary, and writes are refused all the same. */
   readonly replicas: readonly ReplicaTarget[]
+  /**
+   * Unqualified names on replicas that are given by URL mean this schema, then `public`; a URL that has `options` keeps
+   * those instead. @default the server's own search path
+   */
+  readonly schema?: string
+  /** Further options of the pools of replicas that are given by URL, such as `observers`. @default none */
+  readonly poolOptions?: Omit<OpenPoolOptions, 'connectionString' | 'max'>
   /** @default one that nobody reads */
   readonly registry?: MetricsRegistry
   /**
@@ -73,8 +81,8 @@ export interface ReadsOptions {
  * @throws SettingError for options out of range; what `pg` says when the primary does not answer, or is a standby
  */
 export async function openReads (options: ReadsOptions): Promise<Reads> {
-  const { primary, notes, clock = systemClock, random = systemRandom, registry = new MetricsRegistry() } =
-    options
+  const { primary, notes, schema, poolOptions, clock = systemClock, random = systemRandom } = options
+  const { registry = new MetricsRegistry() } = options
   const settings = readSettings(options)
   const line = { clock, random, patienceMs: settings.patienceMs }
   const opened: Pool[] = []
@@ -92,11 +100,13 @@ export async function openReads (options: ReadsOptions): Promise<Reads> {
     if ('pool' in target) return target.pool
     const max = target.poolSize ?? primary.options.max
     const pool = openPool({
-      connectionString: target.url,
-      max,
-      clock,
       keepAlive: true,
       connectionTimeoutMillis: 5 * settings.patienceMs,
+      clock,
+      ...(schema === undefined ? {} : { options: searchPath(schema) }),
+      ...poolOptions,
+      connectionString: target.url,
+      max,
     })
     opened.push(pool)
     return pool
@@ -137,6 +147,11 @@ export async function openReads (options: ReadsOptions): Promise<Reads> {
     waitMs: settings.waitMs,
   })
   return new ReadPool({ primary, router, notes, replicas, metrics, close }) as unknown as Reads
+}
+
+/** @see https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-CONNECT-OPTIONS */
+function searchPath (schema: string): string {
+  return `-c search_path=${`${quoteIdentifier(schema)},public`.replaceAll(/[\\\s]/g, '\\$&')}`
 }
 
 interface Settings {

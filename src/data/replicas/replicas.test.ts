@@ -273,6 +273,35 @@ test('replicas too far behind get no reads', async () => {
   })
 })
 
+test('pools of replicas have the schema and the observers that they are given', async () => {
+  const heard: string[] = []
+  const schema = 'an "odd" schema'
+  const observer = { sent: (text: string) => void heard.push(text), ended: () => {} }
+  await runOn(servers.primary.url, 'CREATE SCHEMA "an ""odd"" schema" CREATE TABLE odd (id int)')
+  await standby.caughtUp()
+  const options = { schema, poolOptions: { observers: [observer] } }
+  await using worker = await testWorker(servers.primary.url, one(), options)
+  await worker.unit(() => worker.reads.query('SELECT * FROM odd'))
+  assert.deepEqual(worker.routed(), { one: 1 })
+  assert.equal(heard.at(-1), 'SELECT * FROM odd')
+})
+
+test('closing leaves no connection to a replica behind', async () => {
+  const url = new URL(standby.url)
+  url.searchParams.set('application_name', 'closing')
+  const connections = async (): Promise<unknown> =>
+    (await runOn(
+      standby.url,
+      `SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'closing'`
+    ))[0]
+  {
+    await using worker = await testWorker(servers.primary.url, [{ name: 'one', url: url.href }])
+    await worker.unit(() => worker.reads.query(texts, [1]))
+    assert.deepEqual(await connections(), { n: 2 })
+  }
+  await waitUntil('they are gone', async () => (await connections() as { readonly n: number }).n === 0)
+})
+
 test('a wrong setting stops the boot', async () => {
   const replicas = one()
   const broken: readonly [Parameters<typeof testWorker>[1], Parameters<typeof testWorker>[2], string][] = [
