@@ -29,7 +29,7 @@ function subject (): Subject {
     told: [],
     clock,
     listener: undefined,
-    view: (position) => view(position),
+    view: (position: Position) => view(position),
   } as unknown as Subject
   const link = new Link({
     store: 'test',
@@ -145,19 +145,20 @@ test('what was missed is applied in its order, and said', async () => {
 })
 
 test('while there is more to hear it does not know all purges', async () => {
-  const on = await running()
-  clockTo(on.subject, 5_000)
-  await settled()
-  on.subject.view = (position) => view(position, { sequence: 500, records: [] })
-  on.clock.advance(membershipMs)
-  on.subject.view = async (position) => {
-    const next = record(position.sequence, position.sequence + 100)
-    return view(position, { sequence: 500, records: position.sequence < 500 ? [next] : [] })
+  const on = subject()
+  const rest = Promise.withResolvers<void>()
+  on.view = async (position) => {
+    if (position.epoch === '') return view(position)
+    if (position.sequence === 200) await rest.promise
+    const records = position.sequence < 300 ? [record(position.sequence, position.sequence + 100)] : []
+    return view(position, { sequence: 300, records })
   }
-  void on.purges.sync()
+  on.purges.start()
   await settled()
-  assert.equal(on.purges.sequence, 500)
-  assert.equal(on.purges.current, true)
+  assert.deepEqual([on.purges.sequence, on.purges.current], [200, false])
+  rest.resolve()
+  await settled()
+  assert.deepEqual([on.purges.sequence, on.purges.current], [300, true])
 })
 
 test('a new history makes all stale that is older; and gone, for who may have missed a hard purge', async () => {

@@ -19,7 +19,7 @@ export interface FleetOptions {
   /** Names the cache of one service, 1 to 100 characters without spaces and braces. @default 'plimsoll:cache' */
   readonly prefix?: string
   /**
-   * How long this process may serve from its memory after it was last heard of, at least 100 ms. A purge waits for a
+   * How long this process may trust its memory after it was last heard of, at least 100 ms. A purge waits for a
    * process that is silent half as long again at most. A process speaks four times as often. @default '2s'
    */
   readonly membership?: Duration
