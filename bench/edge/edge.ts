@@ -75,12 +75,18 @@ async function measure (
     body: JSON.stringify({ url: varnish.url }),
   })
   if (!told.ok) throw new Error(`the service answered ${told.status}`)
-  await using traffic = new Traffic(varnish.url, originUrl, products)
+  await using traffic = new Traffic(
+    varnish.url,
+    originUrl,
+    products,
+    async () => (await varnish.counters())['MAIN.backend_req'] ?? NaN
+  )
   const cold = await traffic.run(requests)
   const warm = await traffic.run(requests)
   const seen: Freshness[] = []
   if (subject.headers === 'policy') {
-    for (let id = 1; id <= purges; id++) seen.push(await traffic.untilFresh(id, 10_000))
+    // The rarest ones: no purge of before is repeated meanwhile.
+    for (let i = 0; i < purges; i++) seen.push(await traffic.untilFresh(products - i, 10_000))
   }
   return { subject, cold, warm, purges: seen }
 }
@@ -112,6 +118,7 @@ function outcome (results: readonly EdgeResult[], products: number): BenchmarkOu
           'requests',
           'to the origin, cold %',
           'warm %',
+          'handler runs, warm %',
           'stale answers',
           'stalest ms',
           'requests/s',
@@ -119,8 +126,9 @@ function outcome (results: readonly EdgeResult[], products: number): BenchmarkOu
         rows: results.map(({ subject, cold, warm }) => [
           subject.name,
           showCount(cold.requests + warm.requests),
-          percent(cold),
-          percent(warm),
+          percent(cold.originReads, cold.requests),
+          percent(warm.originReads, warm.requests),
+          percent(warm.handlerRuns, warm.requests),
           showCount(cold.stale + warm.stale),
           showCount(Math.round(Math.max(cold.stalestMs, warm.stalestMs))),
           showCount(Math.round(warm.perSecond)),
@@ -142,7 +150,7 @@ function outcome (results: readonly EdgeResult[], products: number): BenchmarkOu
     checks: [
       atLeast(
         'edge: origin reads cut by the policy, warm',
-        policy === undefined ? NaN : 1 - shareOf(policy.warm),
+        policy === undefined ? NaN : 1 - policy.warm.originReads / policy.warm.requests,
         'ratio',
         0.99
       ),
@@ -161,6 +169,8 @@ function outcome (results: readonly EdgeResult[], products: number): BenchmarkOu
       'A stale answer is one that was asked for after a newer version had been acknowledged. Whoever is first to ask after ' +
       "a soft purge gets the old copy, so that the stalest one tells when that was. Without purges the headers' " +
       "times bound it; Varnish's own VCL keeps what says nothing for 2 minutes.",
+      'A response that was on its way to Varnish during a purge is kept after it, until the repetition: where a purge takes ' +
+      '5 s to be seen, that was why.',
       'The service runs without admission, which would shed requests while the whole machine is busy with this.',
       'Readers (16 connections), Varnish, the service (1 worker) and PostgreSQL share the machine: requests per second ' +
       'are for orientation only.',
@@ -168,10 +178,6 @@ function outcome (results: readonly EdgeResult[], products: number): BenchmarkOu
   }
 }
 
-function shareOf ({ originReads, requests }: Stretch): number {
-  return originReads / requests
-}
-
-function percent (stretch: Stretch): string {
-  return (shareOf(stretch) * 100).toFixed(2)
+function percent (part: number, whole: number): string {
+  return (part / whole * 100).toFixed(2)
 }

@@ -1,9 +1,10 @@
 // What stands behind Varnish: products in PostgreSQL, read by `GET /products/:id` and changed by `PUT`.
 // BENCH_HEADERS says which caching headers the reads carry.
 import pg from 'pg'
-import { EdgeHeaders, EdgePurges, postgresPurgeQueue, varnishPurger } from '../../src/answer/edge/index.ts'
+import { EdgeKeys, EdgePurges, postgresPurgeQueue, varnishPurger } from '../../src/answer/edge/index.ts'
 import { transaction } from '../../src/data/index.ts'
 import { defineService } from '../../src/index.ts'
+import type { AppCache } from '../../src/serve/pipeline/index.ts'
 import { MetricsRegistry } from '../../src/telemetry/index.ts'
 import { plainHeaders, policy } from './subjects.ts'
 
@@ -14,22 +15,25 @@ interface ById {
 const kind = process.env['BENCH_HEADERS'] ?? 'none'
 const pool = new pg.Pool({ connectionString: process.env['BENCH_DATABASE'], max: 8 })
 pool.on('error', () => {})
-const registry = new MetricsRegistry()
-const edge = new EdgeHeaders({ edges: ['varnish'], registry })
 const instances: string[] = []
+let cache: AppCache | undefined
+let reads = 0
+
 const purges = new EdgePurges({
   purgers: [varnishPurger({ instances: () => instances })],
   queue: postgresPurgeQueue({ pool }),
-  keys: edge.keys,
-  registry,
+  keys: new EdgeKeys(),
+  registry: new MetricsRegistry(),
+  before: async (tags) => cache?.purge(tags, { soft: false }),
 })
-let reads = 0
 
 export default defineService({
   name: 'bench-edge',
+  cache: { edge: { edges: ['varnish'] } },
   routes (app) {
-    const route = edge.route('GET /products/:id', policy)
-    app.get<ById>('/products/:id', async ({ params: { id } }, reply) => {
+    app.get<ById>('/products/:id', {
+      config: { cache: kind === 'policy' && policy },
+    }, async ({ params: { id } }, reply) => {
       reads++
       const { rows: [product] } = await pool.query({
         name: 'product',
@@ -37,8 +41,6 @@ export default defineService({
         values: [id],
       })
       if (product === undefined) return reply.code(404).send()
-      if (kind === 'policy')
-        reply.headers(Object.fromEntries(route.headersFor({ status: 200, tags: [`product:${id}`] })))
       if (kind === 's-maxage') reply.header('cache-control', plainHeaders)
       return product
     })
@@ -57,7 +59,8 @@ export default defineService({
       return {}
     })
   },
-  async warm () {
+  async warm (app) {
+    if (kind === 'policy') cache = app.cache
     await purges.prepare()
     purges.start()
   },

@@ -1,8 +1,9 @@
-import { type EdgePolicyOptions, varnishVcl } from '../../src/answer/edge/index.ts'
+import { varnishVcl } from '../../src/answer/edge/index.ts'
+import type { RouteCache } from '../../src/serve/pipeline/index.ts'
 import type { Address } from '../harness/index.ts'
 
 /** The route's policy: kept for long, since a purge by its key ends it. */
-export const policy: EdgePolicyOptions = {
+export const policy: RouteCache = {
   ttl: '1h',
   staleWhileRevalidate: '1m',
   scope: 'public',

@@ -7,6 +7,8 @@ export interface Stretch {
   readonly requests: number
   /** Reads that reached the origin. */
   readonly originReads: number
+  /** Reads that ran its handler. */
+  readonly handlerRuns: number
   readonly changes: number
   /** Answers older than a change that had been acknowledged before they were asked for. */
   readonly stale: number
@@ -33,11 +35,22 @@ export class Traffic implements AsyncDisposable {
   readonly #edge: Pool
   readonly #origin: Pool
   readonly #clock: Clock
+  readonly #originReads: () => Promise<number>
   readonly #draw: () => number
   readonly #versions: Map<number, { version: number; atMs: number }> = new Map()
 
-  /** @param products how many there are, from id 1 */
-  constructor (edge: string, origin: string, products: number, clock: Clock = systemClock) {
+  /**
+   * @param products how many there are, from id 1
+   * @param originReads reads so far that the edge has sent on
+   */
+  constructor (
+    edge: string,
+    origin: string,
+    products: number,
+    originReads: () => Promise<number>,
+    clock: Clock = systemClock
+  ) {
+    this.#originReads = originReads
     this.#edge = new Pool(edge, { connections, pipelining: 1 })
     this.#origin = new Pool(origin, { connections: 4, pipelining: 1 })
     this.#clock = clock
@@ -45,7 +58,7 @@ export class Traffic implements AsyncDisposable {
   }
 
   async run (requests: number): Promise<Stretch> {
-    const readsBefore = await this.#reads()
+    const before = await this.#counts()
     const startedMs = this.#clock.now()
     let [begun, changes, stale, stalestMs, failed] = [0, 0, 0, 0, 0]
     const reader = async (): Promise<void> => {
@@ -68,8 +81,19 @@ export class Traffic implements AsyncDisposable {
     }
     await Promise.all(Array.from({ length: connections }, reader))
     const seconds = (this.#clock.now() - startedMs) / 1_000
-    const originReads = await this.#reads() - readsBefore
-    return { requests, originReads, changes, stale, stalestMs, perSecond: requests / seconds, failed }
+    const after = await this.#counts()
+    const originReads = after.originReads - before.originReads
+    const handlerRuns = after.handlerRuns - before.handlerRuns
+    return {
+      requests,
+      originReads,
+      handlerRuns,
+      changes,
+      stale,
+      stalestMs,
+      perSecond: requests / seconds,
+      failed,
+    }
   }
 
   async change (id: number): Promise<number> {
@@ -104,8 +128,9 @@ export class Traffic implements AsyncDisposable {
     return statusCode === 200 ? product.version : undefined
   }
 
-  async #reads (): Promise<number> {
+  async #counts (): Promise<Pick<Stretch, 'originReads' | 'handlerRuns'>> {
     const { body } = await this.#origin.request({ method: 'GET', path: '/reads' })
-    return (await body.json() as { reads: number }).reads
+    const { reads } = await body.json() as { reads: number }
+    return { handlerRuns: reads, originReads: await this.#originReads() }
   }
 }

@@ -30,7 +30,7 @@ export function negativeDirectives (policy: ResolvedEdgePolicy): Directives {
   const { cdn, negativeSeconds } = policy
   if (negativeSeconds === 0) return keptByNobody
   return {
-    browser: browserDirectives({ ...policy, immutable: false }, 0),
+    browser: browserDirectives(policy, 0),
     cdn: cdnDirectives(cdn && { ttl: negativeSeconds, staleWhileRevalidate: 0, staleIfError: 0 }),
   }
 }

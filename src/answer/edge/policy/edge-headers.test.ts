@@ -161,8 +161,12 @@ test('more tags than a header takes keep a response out of CDNs, and are counted
     headersOf(product, { tags: ['x', ...Array(999).fill('y')] }, { registry })['surrogate-key'],
     'x y'
   )
-  const count = registry.snapshot().families.find(({ name }) => name === 'plimsoll_edge_too_many_tags_total')
-  assert.equal(JSON.stringify(count).includes('GET /products/:id'), true)
+  const counted = registry.snapshot().families.find(({ name }) =>
+    name === 'plimsoll_edge_too_many_tags_total'
+  )
+  assert.deepEqual([counted?.labelValues, [...counted?.values ?? []]], [['GET /products/:id'], [1]])
+  const missing = headersOf({ ...product, browser: '5s', negative: '5s' }, { status: 404, tags })
+  assert.deepEqual([missing['cache-control'], missing['cdn-cache-control']], ['no-store', 'no-store'])
   const many = Array.from({ length: 1_001 }, (_, i) => String(i))
   assert.equal(
     headersOf(product, { tags: many }, { edges: ['cloudflare'] })['cache-tag'],

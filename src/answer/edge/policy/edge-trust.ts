@@ -31,9 +31,8 @@ export function edgeTrust ({ addresses = [], header }: EdgeTrustOptions): IsTrus
   return (address, headers) => {
     const shown = name === undefined ? undefined : headers[name]
     if (typeof shown === 'string' && timingSafeEqual(digest(shown), secret)) return true
-    const plain = address?.startsWith('::ffff:') === true ? address.slice(7) : address ?? ''
-    const family = isIP(plain)
-    return family !== 0 && networks.check(plain, family === 4 ? 'ipv4' : 'ipv6')
+    const family = isIP(address ?? '')
+    return family !== 0 && networks.check(address ?? '', family === 4 ? 'ipv4' : 'ipv6')
   }
 }
 

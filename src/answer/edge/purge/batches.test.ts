@@ -30,6 +30,16 @@ test('an edge without soft purges gets hard ones', () => {
   assert.equal(batch?.mode, 'hard')
 })
 
+test('a call is full when its keys have as many bytes as the edge takes, separators included', () => {
+  const tags = ['a', 'b', 'c'].map((tag) => tag.repeat(9))
+  const sizes = (bytesPerCall: number): number[] =>
+    batchesOf(tags.map((tag) => job(tag)), { ...limits, bytesPerCall }, new EdgeKeys()).map(({ keys }) =>
+      keys.length
+    )
+  assert.deepEqual(sizes(30), [3])
+  assert.deepEqual(sizes(29), [2, 1])
+})
+
 test('every job is in one call, with all its keys, and every call is within the limits', () => {
   const keys = new EdgeKeys({ whenTooMany: 'fold' })
   fc.assert(

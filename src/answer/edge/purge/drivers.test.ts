@@ -46,7 +46,7 @@ for (const kind of ['fastly', 'cloudflare'] as const) {
       { status: 503, headers: { 'retry-after': 'Thu, 01 Jan 1970 00:00:00 GMT' } },
       { status: 401 },
       { status: 0 },
-      { status: 302, headers: { location: 'http://127.0.0.1:9/' } }
+      { status: 307, headers: { location: `${mock.url}/elsewhere` } }
     )
     const seen: unknown[] = []
     while (mock.failures.length > 0) {
@@ -61,6 +61,7 @@ for (const kind of ['fastly', 'cloudflare'] as const) {
       ['unavailable', undefined, undefined],
       ['unavailable', undefined, undefined],
     ])
+    assert.equal(mock.calls.length, 5, 'the token goes nowhere else')
   })
 
   test(`${kind} (a mock): the token is in no error, even where the server says it back`, async () => {

@@ -49,11 +49,11 @@ interface Setting extends AsyncDisposable {
 }
 
 function setting (
-  options: Partial<EdgePurgesOptions<undefined>> & { limits?: Partial<PurgeLimits> } = {}
+  options: Partial<EdgePurgesOptions<undefined>> & { limits?: Partial<PurgeLimits>; clock?: ManualClock } = {}
 ): Setting {
-  const clock = manualClock()
+  const { clock = manualClock() } = options
   const edge = fakeEdge(clock, 'cdn', options.limits)
-  const queue = memoryPurgeQueue({ clock })
+  const { queue = memoryPurgeQueue({ clock }) } = options
   const registry = new MetricsRegistry()
   const purges = new EdgePurges({
     purgers: [edge],
@@ -82,9 +82,17 @@ function setting (
   }
 }
 
-/** The samples of one family by their label values. */
-function metric (registry: MetricsRegistry, name: string): string {
-  return JSON.stringify(registry.snapshot().families.find((family) => family.name === name))
+/** The numbers of one family's series, by their label values. */
+function numbers (registry: MetricsRegistry, name: string): Record<string, readonly number[]> {
+  const family = registry.snapshot().families.find((each) => each.name === name)
+  assert.ok(family !== undefined, name)
+  const { labels, labelValues, values } = family
+  const series = labelValues.length / labels.length
+  const width = values.length / series
+  return Object.fromEntries(Array.from({ length: series }, (_, i) => [
+    labelValues.slice(i * labels.length, (i + 1) * labels.length).join(' '),
+    Array.from(values.slice(i * width, (i + 1) * width)),
+  ]))
 }
 
 test('what is enqueued is purged at once, each tag once, by every edge', async () => {
@@ -97,6 +105,60 @@ test('what is enqueued is purged at once, each tag once, by every edge', async (
   assert.deepEqual(one.calls.map(({ keys, mode }) => [keys, mode]), [[['a', 'b'], 'soft']])
   assert.deepEqual(two.calls.map(({ keys, mode }) => [keys, mode]), [[['a', 'b'], 'hard']])
   assert.deepEqual(await it.queue.depths(), [])
+})
+
+test('a tag that is named twice waits once; a purge whose transaction commits later is seen soon after', async () => {
+  const clock = manualClock()
+  const queue = memoryPurgeQueue({ clock })
+  const { enqueue } = queue
+  queue.enqueue = async (tx, purges) => void clock.after(60, () => void enqueue(tx, purges)) // as a commit would
+  await using it = setting({ queue, clock })
+  await it.purges.enqueue(undefined, ['a', 'b', 'a'])
+  clock.advance(60)
+  assert.equal((await queue.depths())[0]?.waiting, 2)
+  it.purges.start()
+  await it.pass(2_000)
+  await it.purges.enqueue(undefined, ['c'])
+  const before = clock.now()
+  await it.pass(200)
+  assert.ok(it.edge.calls[1]!.atMs - before < 150, String(it.edge.calls[1]!.atMs - before))
+})
+
+test('while no call may be made, nothing is claimed: others may have calls left', async () => {
+  await using it = setting({ limits: { callsPerSecond: 0.1, burst: 1 } })
+  it.purges.start()
+  await it.purges.enqueue(undefined, ['a'])
+  await it.pass(50)
+  await it.purges.enqueue(undefined, ['b'])
+  await it.pass(1_500)
+  assert.deepEqual((await it.queue.claim('cdn', 10, 1)).map(({ tag }) => tag), ['b'])
+})
+
+test('soft and hard purges of one claim are two calls, the second one when it may be made', async () => {
+  await using it = setting({ limits: { callsPerSecond: 1, burst: 1 } })
+  await it.purges.enqueue(undefined, ['soft'])
+  await it.purges.enqueue(undefined, ['hard'], 'hard')
+  it.purges.start()
+  await it.pass(1_100)
+  const [hard, soft] = it.edge.calls
+  assert.deepEqual([hard?.mode, soft?.mode], ['hard', 'soft'])
+  assert.ok(soft!.atMs - hard!.atMs >= 990)
+})
+
+test('after a success, the next failure is the first one again', async () => {
+  const said: number[] = []
+  await using it = setting({
+    backoff: { baseMs: 10, capMs: 10 },
+    onFailure: ({ failures }) => said.push(failures),
+  })
+  const down = (): EdgePurgeError => new EdgePurgeError('cdn', 'unavailable', { detail: 'down' })
+  it.edge.failures.push(down(), down(), undefined, down())
+  it.purges.start()
+  await it.purges.enqueue(undefined, ['a'])
+  await it.pass(100)
+  await it.purges.enqueue(undefined, ['b'])
+  await it.pass(100)
+  assert.deepEqual(said, [1, 2, 1])
 })
 
 test('nothing is told before start, nor after close', async () => {
@@ -191,7 +253,7 @@ test('a purge is repeated once, for responses that were on their way to the edge
   await it.purges.enqueue(undefined, ['a'])
   await it.pass(4_900)
   assert.equal(it.edge.calls.length, 1)
-  await it.pass(20_000)
+  await it.pass(40_000)
   assert.equal(it.edge.calls.length, 2)
   assert.equal((await it.queue.claim('cdn', 10, 1)).length, 0)
 })
@@ -218,12 +280,32 @@ test('metrics tell what waits and for how long, what became of calls, and how lo
   it.purges.start()
   await it.purges.enqueue(undefined, ['a', 'b'])
   await it.pass(10_010)
-  assert.match(metric(it.registry, 'plimsoll_edge_purge_queue_length'), /2/)
-  assert.match(metric(it.registry, 'plimsoll_edge_purge_queue_age_seconds'), /10\b/)
-  await it.pass(40_000)
-  assert.match(metric(it.registry, 'plimsoll_edge_purge_calls_total'), /"accepted".*"limited"/)
-  assert.match(metric(it.registry, 'plimsoll_edge_purge_seconds'), /cdn/)
-  assert.match(metric(it.registry, 'plimsoll_edge_purge_queue_length'), /0/)
+  assert.deepEqual(numbers(it.registry, 'plimsoll_edge_purge_queue_length'), { cdn: [2] })
+  assert.deepEqual(numbers(it.registry, 'plimsoll_edge_purge_queue_age_seconds')['cdn']?.map(Math.round), [
+    10,
+  ])
+  await it.pass(30_000)
+  assert.deepEqual(numbers(it.registry, 'plimsoll_edge_purge_calls_total'), {
+    'cdn accepted': [1],
+    'cdn limited': [1],
+    'cdn unavailable': [0],
+    'cdn refused': [0],
+  })
+  const seconds = numbers(it.registry, 'plimsoll_edge_purge_seconds')['cdn'] ?? []
+  assert.equal(seconds.slice(0, -1).reduce((sum, count) => sum + count), 2)
+  assert.equal(Math.round(seconds.at(-1) ?? 0), 60, 'two that waited for 30 s')
+  assert.deepEqual(numbers(it.registry, 'plimsoll_edge_purge_queue_length'), { cdn: [0] })
+})
+
+test('a repetition counts as a call, not as a purge', async () => {
+  await using it = setting({ repeat: '1s' })
+  it.purges.start()
+  await it.purges.enqueue(undefined, ['a'])
+  await it.pass(3_000)
+  const count = (name: string): number | undefined =>
+    numbers(it.registry, name)['cdn']?.slice(0, -1).reduce((sum, each) => sum + each)
+  assert.equal(count('plimsoll_edge_purge_seconds'), 1)
+  assert.equal(count('plimsoll_edge_purge_call_seconds'), 2)
 })
 
 test('wrong options stop the boot; wrong tags are refused', async () => {
