@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { systemClock } from '../src/kernel/index.ts'
+import { cache } from './cache/cache.ts'
 import { fairness } from './fairness/fairness.ts'
 import { floor } from './floor/floor.ts'
 import { generator } from './generator/generator.ts'
@@ -20,6 +21,7 @@ import { limiter } from './limiter/limiter.ts'
 import { overload } from './overload/index.ts'
 import { reload } from './reload/reload.ts'
 import { start } from './start/start.ts'
+import { stream } from './stream/stream.ts'
 
 const benchmarks: readonly Benchmark[] = [
   floor,
@@ -31,6 +33,8 @@ const benchmarks: readonly Benchmark[] = [
   generator,
   overload,
   fairness,
+  cache,
+  stream,
 ]
 
 const usage = `npm run bench -- NAME [--json] [--quick] [--gate]

@@ -1,3 +1,5 @@
+export * from './loader/index.ts'
 export * from './migrate/index.ts'
 export * from './pool/index.ts'
+export * from './stream/index.ts'
 export * from './transaction/index.ts'

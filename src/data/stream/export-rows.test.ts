@@ -116,6 +116,27 @@ test('CSV has a line of names, and fields that need it are quoted', async () => 
   )
 })
 
+test('of very many rows, read slowly, each comes once and as it is', async () => {
+  const count = 60_000
+  const query = { text: `select i, 'row ' || i as name from generate_series(1, ${count}) i` }
+  for (
+    const [format, lineOf] of [
+      ['csv', (i: number) => `${i},row ${i}`],
+      ['ndjson', (i: number) => `{"i":${i},"name":"row ${i}"}`],
+    ] as const
+  ) {
+    let whole = ''
+    for await (const piece of await exportRows(pool, query, { format })) {
+      whole += String(piece)
+      // The next pieces arrive while this one is worked on, into memory that the driver uses again.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    const lines = whole.split('\n').slice(format === 'csv' ? 1 : 0, -1)
+    assert.equal(lines.length, count)
+    assert.equal(lines.findIndex((line, at) => line !== lineOf(at + 1)), -1)
+  }
+})
+
 test("the query's order holds, also where PostgreSQL has to make JSON of a column", async () => {
   const rows = await lines({
     text: 'select i, array[i] as list from generate_series(1, 500) i order by i desc',
