@@ -60,6 +60,6 @@ function compileTag (
 export function checkTags (tags: readonly unknown[]): readonly string[] | undefined {
   if (tags.length > mostTags) return undefined
   const isSound = (tag: unknown): boolean =>
-    typeof tag === 'string' && tag !== '' && tag.length <= longestTag && !/[\0-\x1f\x7f]/.test(tag)
+    typeof tag === 'string' && tag !== '' && tag.length <= longestTag && !/[^ -\uffff]|\x7f/.test(tag)
   return tags.every(isSound) ? [...new Set(tags as readonly string[])] : undefined
 }
