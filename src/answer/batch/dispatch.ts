@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import inject from 'light-my-request'
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { addAbortSignal, type Readable } from 'node:stream'
 import type { Context, Deadline } from '../../kernel/index.ts'
 import type { HeaderFields } from './part-headers.ts'
@@ -29,8 +30,8 @@ export interface PartRequest {
   readonly path: string
   readonly headers: HeaderFields
   readonly body: string | undefined
-  /** The address that the batch came from. */
-  readonly remoteAddress: string | undefined
+  /** The connection that the batch came over. */
+  readonly socket: Pick<Socket, 'remoteAddress'> & { readonly encrypted?: boolean }
   readonly membership: BatchMembership
 }
 
@@ -53,7 +54,7 @@ export class NoRoomError extends Error {
  */
 export async function dispatchPart (
   app: FastifyInstance,
-  { method, path, headers, body, remoteAddress, membership }: PartRequest,
+  { method, path, headers, body, socket, membership }: PartRequest,
   takeRoom: (bytes: number) => boolean,
   signal: AbortSignal
 ): Promise<PartAnswer> {
@@ -68,12 +69,13 @@ export async function dispatchPart (
     headers,
     payloadAsStream: true,
     ...body === undefined ? {} : { payload: body },
-    ...remoteAddress === undefined ? {} : { remoteAddress },
   }
   try {
     const answer = await new Promise<inject.Response>((resolve, reject) => {
       const dispatch = (request: IncomingMessage, reply: ServerResponse): void => {
         response = reply
+        // A UNIX socket has no address, and is not to get one here.
+        Object.assign(request.socket, { remoteAddress: socket.remoteAddress, encrypted: socket.encrypted })
         memberships.set(request, membership)
         app.routing(request, reply)
       }

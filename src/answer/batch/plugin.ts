@@ -12,7 +12,10 @@ import { runBatch } from './run-batch.ts'
 import type { StepResult } from './run-steps.ts'
 import { writeResult } from './write-result.ts'
 
-const lines = ['application/x-ndjson', 'application/ndjson']
+const lines = ['application/x-ndjson', 'application/ndjson'] as const
+
+/** A batch has one form, whatever holds for the service's routes: versions, names and fields are those of its parts. */
+const ownForm = { formats: ['json', ...lines], naming: false, fields: false, versions: false } as const
 
 /** Serves a route that takes several requests at once; see docs/batch.md. */
 async function batchRoute (app: FastifyInstance, options: BatchOptions): Promise<void> {
@@ -24,7 +27,7 @@ async function batchRoute (app: FastifyInstance, options: BatchOptions): Promise
     validatorCompiler: () => () => true,
     serializerCompiler: () => (answer) => String(answer),
     // Its parts have room in flight of their own: a batch that held some while it waits for them could stall all.
-    config: { stream: true, deadline: resolved.deadlineMs, ...resolved.config },
+    config: { stream: true, deadline: resolved.deadlineMs, ...ownForm, ...resolved.config },
   }, (request, reply) => answer(request, reply, resolved))
 }
 
@@ -72,7 +75,7 @@ async function collect (
 function wantsLines (accept: string | undefined): boolean {
   if (accept === undefined) return false
   const type = new Negotiator({ headers: { accept } }).mediaType(['application/json', ...lines])
-  return type !== undefined && lines.includes(type)
+  return lines.some((line) => line === type)
 }
 
 /** The plugin, for `app.register(batch)`: after `plimsoll`, in the same app as the routes that it may reach. */

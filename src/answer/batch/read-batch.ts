@@ -1,5 +1,4 @@
 import { Problem } from '../../kernel/index.ts'
-import { mayBeOwn } from './part-headers.ts'
 import { pathFault } from './part-path.ts'
 import { batchProblems } from './problems.ts'
 
@@ -90,7 +89,7 @@ function readHeaders (given: unknown, place: string, { partHeaders }: BatchLimit
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(given)) {
     const lower = name.toLowerCase()
-    if (!partHeaders.has(lower) || !mayBeOwn(lower)) {
+    if (!partHeaders.has(lower)) {
       throw malformed(
         `${place}.headers must be among ${[...partHeaders].join(', ')}; others are the batch's own.`
       )

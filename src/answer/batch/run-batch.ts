@@ -57,7 +57,7 @@ export async function* runBatch (
             ...contextHeaders(whole, deadline, numbers.get(part.id) ?? 0),
           },
           body: bodyOf(part),
-          remoteAddress: request.raw.socket.remoteAddress,
+          socket: request.raw.socket,
           membership: { whole, deadline },
         },
         takeRoom,

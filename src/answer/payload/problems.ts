@@ -9,6 +9,7 @@ export type PayloadProblemCode =
   | 'UNKNOWN_FIELD'
   | 'MALFORMED_FIELDS'
   | 'UNKNOWN_VERSION'
+  | 'NOT_OF_VERSION'
 
 /** What a payload that cannot be read, or an answer that cannot be made as asked for, is answered with. */
 export const payloadProblems: ProblemKinds<PayloadProblemCode> = explainProblems({
@@ -59,5 +60,11 @@ export const payloadProblems: ProblemKinds<PayloadProblemCode> = explainProblems
     'There is no such version of the API',
     'the header that names the version of the API holds none that the service knows',
     'Send one of those that the problem lists, or leave the header out.',
+  ],
+  NOT_OF_VERSION: [
+    400,
+    'The request is not one of its version of the API',
+    'a request of an older version cannot be made into one of today, because something in it is missing or wrong',
+    'Compare the request with the description of the version that it names.',
   ],
 })

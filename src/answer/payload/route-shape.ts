@@ -91,11 +91,18 @@ export class RouteShape {
 
   /** Before validation: an older request becomes one of today. */
   upgrade (request: FastifyRequest): void {
-    const upgrade = request[shapingOf]?.version?.upgrade
-    if (upgrade === undefined) return
-    const { body, query } = upgrade({ body: request.body, query: request.query })
-    request.body = body
-    request.query = query
+    const { version } = request[shapingOf] ?? {}
+    if (version?.upgrade === undefined) return
+    try {
+      const { body, query } = version.upgrade({ body: request.body, query: request.query })
+      request.body = body
+      request.query = query
+    } catch (cause) {
+      if (cause instanceof Problem) throw cause
+      // Nothing has validated it yet: what a step stumbles over is what the client has sent.
+      const detail = `The request is not one of version ${version.version}.`
+      throw new Problem(payloadProblems.NOT_OF_VERSION, { detail, cause })
+    }
   }
 
   /** After validation: names of the wire become those of the handler. */

@@ -112,7 +112,8 @@ export function finishRoute (
   name = `${String(route.method)} ${route.url}`
 ): void {
   const { compress, asyncResponder } = resolvePayloadSettings(settings, commons, name)
-  if (asyncResponder !== undefined) {
+  // A HEAD asks for no answer, so that there is none to make later.
+  if (asyncResponder !== undefined && route.method !== 'HEAD') {
     route.preHandler = [...listOf(route.preHandler), respondAsync(asyncResponder)]
   }
   if (compress === false) return

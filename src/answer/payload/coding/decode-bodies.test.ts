@@ -3,6 +3,7 @@ import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type TestContext } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { shapedApp } from '../shaped-app.fixture.ts'
 import { codings } from './coding.ts'
@@ -87,4 +88,15 @@ test('no body and no header makes it fail with 5xx', async (t) => {
     }),
     { numRuns: 150 }
   )
+})
+
+test('a body that nobody reads, and that does not decompress, harms nobody', async (t) => {
+  const app = echoApp(t)
+  for (const type of ['image/png', undefined]) {
+    const headers = { 'content-encoding': 'gzip', ...type === undefined ? {} : { 'content-type': type } }
+    const answer = await app.inject({ method: 'POST', url: '/', headers, payload: Buffer.from('no gzip') })
+    assert.equal(answer.statusCode, 415)
+    await setImmediate()
+  }
+  assert.equal((await post(app, 'gzip', gzipSync('{}'))).statusCode, 200)
 })

@@ -80,6 +80,8 @@ function decoded (payload: RequestPayload, coding: Coding, limit: number): Reque
     payload.unpipe(decoder)
     decoder.destroy()
   })
+  // Nobody may ever read it: a request whose media type has no parser is answered without its body.
+  body.on('error', () => {})
   payload.pipe(decoder).pipe(body)
   return body
 }

@@ -76,6 +76,7 @@ test('a request that prefers so is handed over: 202, where its answer will be, a
   assert.equal((await app.inject('/heavy')).statusCode, 200)
   assert.equal((await app.inject({ url: '/heavy', headers: { prefer: 'wait=5' } })).statusCode, 200)
   assert.equal((await app.inject({ url: '/light', headers })).statusCode, 200)
+  await app.inject({ method: 'HEAD', url: '/heavy', headers })
   assert.equal(waits.length, 1)
   accepted = undefined
   const declined = await app.inject({ url: '/heavy', headers })

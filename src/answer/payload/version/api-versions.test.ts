@@ -183,3 +183,14 @@ test('versions that cannot be stop the boot', () => {
   ]
   for (const more of wrong) assert.throws(() => new ApiVersions({ ...options, ...more }), SettingError)
 })
+
+test('what an older client sends wrongly gets 400, whatever the steps stumble over', async (t) => {
+  const app = versionedApp(t)
+  for (const payload of ['null', '7', '[]', '{}', '""']) {
+    const headers = { 'api-version': '2024-01-01', 'content-type': 'application/json' }
+    const answer = await app.inject({ method: 'POST', url: '/people', headers, payload })
+    assert.equal(answer.statusCode, 400, payload)
+  }
+  const headers = { 'api-version': '2024-01-01' }
+  assert.equal((await app.inject({ method: 'POST', url: '/people', headers })).json().code, 'NOT_OF_VERSION')
+})

@@ -2,7 +2,10 @@ import { SettingError } from '../../../kernel/index.ts'
 
 /** What a version changed on one route. Documents are in the names of the wire. */
 export interface RouteChange {
-  /** Makes of what clients of the version before send what this one takes. */
+  /**
+   * Makes of what clients of the version before send what this one takes. It runs before validation, on whatever was
+   * sent; when it throws, the request gets 400.
+   */
   readonly request?: (parts: RequestParts) => RequestParts
   /** Makes of what this version answers what clients of the version before expect. */
   readonly response?: (document: unknown, status: number) => unknown
