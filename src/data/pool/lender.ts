@@ -87,17 +87,28 @@ interface Loan {
 export class Lender {
   readonly #pool: Pool
   readonly #connect: Connect
+  readonly #poolIdle: () => number
   readonly #options: LenderOptions
   readonly #sessions: WeakMap<PoolClient, Session> = new WeakMap()
   readonly #lines: Readonly<Record<PoolClass, WaitingLine<Request>>>
+  /** Connections that came back in this turn of the event loop: work often asks again within it. */
+  readonly #warm: Loan[] = []
 
   /** @param pool as it was before its `connect` was replaced by one that asks this lender */
   constructor (pool: Pool, options: LenderOptions) {
     this.#pool = pool
     this.#connect = pool.connect.bind(pool)
+    // That of the pool's class: its own will answer with what this lender says.
+    const { prototype } = pool.constructor as { readonly prototype: Pool }
+    this.#poolIdle = () => Reflect.get(prototype, 'idleCount', pool)
     this.#options = options
     const line = (): WaitingLine<Request> => new WaitingLine({ ...options, expire: this.#expire })
     this.#lines = { interactive: line(), worker: line(), relay: line() }
+  }
+
+  /** Connections that are open and not in use. */
+  get idle (): number {
+    return this.#poolIdle() + this.#warm.length
   }
 
   get waiting (): number {
@@ -123,7 +134,7 @@ export class Lender {
     const refusal = context === undefined ? undefined : refusalOf(context)
     const line = this.#lines[poolClass]
     const room = line.size === 0 && shares.mayTake(poolClass)
-    const sinceMs = room && this.#pool.idleCount > 0 ? 0 : clock.now()
+    const sinceMs = room && this.idle > 0 ? 0 : clock.now()
     const request = new Request(wish, poolClass, sinceMs, context, this.#giveUp)
     if (refusal !== undefined) return request.refuse(refusal)
     if (room) {
@@ -151,9 +162,16 @@ export class Lender {
   }
 
   #open (request: Request): void {
+    const warm = this.#warm.pop()
+    if (warm !== undefined) {
+      // Nobody who asks for a connection is answered before `connect` has returned.
+      if ('borrower' in request.wish) process.nextTick(() => this.#pass(warm, request))
+      else this.#pass(warm, request)
+      return
+    }
     const opened = (error: Error | undefined, client: PoolClient, done: Release): void =>
       this.#opened(request, error, client, done)
-    if (this.#pool.idleCount > 0) return this.#connect(opened)
+    if (this.#poolIdle() > 0) return this.#connect(opened)
     request.watch()
     // A connection serves many requests, and must not hold the one for which it happened to be opened.
     runWithoutContext(() => this.#connect(opened))
@@ -226,14 +244,30 @@ export class Lender {
   #end (loan: Loan, poolClass: PoolClass, error?: Error | true): void {
     const reason = loan.session.endLoan() ?? error
     this.#options.shares.giveBack(poolClass)
-    const next = reason === undefined && this.#mayKeep() ? this.#next() : undefined
-    if (next === undefined) {
+    if (reason !== undefined || !this.#mayKeep()) {
       loan.done(reason)
       return this.#serveNext()
     }
+    const next = this.#next()
+    if (next !== undefined) return this.#pass(loan, next)
+    if (this.#warm.push(loan) === 1) setImmediate(this.returnAll)
+  }
+
+  /** A connection goes from one loan to the next without the pool, which is told as if it had come back. */
+  #pass (loan: Loan, request: Request): void {
+    const lost = loan.session.endLoan()
+    if (lost !== undefined) {
+      loan.done(lost)
+      return this.#open(request)
+    }
     this.#pool.emit('release', undefined, loan.client)
     this.#pool.emit('acquire', loan.client)
-    this.#serve(next, loan)
+    this.#serve(request, loan)
+  }
+
+  /** Gives the pool back what nobody asked for. */
+  readonly returnAll = (): void => {
+    for (const { done } of this.#warm.splice(0)) done()
   }
 
   /** Whether a connection may go to the next without the pool, which ends those that are old or used up. */

@@ -114,10 +114,12 @@ export function governPool (pool: Pool, options: GovernOptions): GovernedPool {
 
   function end (callback?: () => void): Promise<void> | undefined {
     metrics.close()
+    lender.returnAll()
     return plain.end(callback)
   }
 
   Object.defineProperty(pool, 'waitingCount', { get: () => lender.waiting, configurable: true })
+  Object.defineProperty(pool, 'idleCount', { get: () => lender.idle, configurable: true })
   return Object.assign(pool, {
     ...face(undefined),
     end: end as Pool['end'],
@@ -130,13 +132,13 @@ type End = (callback?: () => void) => Promise<void> | undefined
 type ConnectCallback = (error: unknown, client: PoolClient | undefined, done: PoolClient['release']) => void
 
 function stateOf (pool: Pool, lender: Lender, shares: PoolShares): PoolState {
-  const { idleCount: idle, options: { max } } = pool
+  const { options: { max } } = pool
   const of = (poolClass: PoolClass): { readonly used: number; readonly waiting: number } => ({
     used: shares.usedBy(poolClass),
     waiting: lender.waitingIn(poolClass),
   })
   const classes = { interactive: of('interactive'), worker: of('worker'), relay: of('relay') }
-  return { used: shares.lent, idle, waiting: lender.waiting, max, classes }
+  return { used: shares.lent, idle: lender.idle, waiting: lender.waiting, max, classes }
 }
 
 function connect (

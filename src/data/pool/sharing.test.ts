@@ -135,6 +135,27 @@ test('a cancel request that hits a neighbour costs it nothing: it is sent once m
   assert.equal(proxy.executions - before, 4)
 })
 
+test('a neighbour that is hit twice fails: nothing is sent a third time', async () => {
+  await using t = testPool({ connectionString: database.url, max: 1 })
+  await prepare(t.pool, nap, [0, 1])
+  const busy = await t.pool.connect()
+  const results = [1, 2].map((n) => t.pool.query(nap, [n === 1 ? 3_600 : 0, n]))
+  const hit = assert.rejects(results[0]!, { code: '57014' })
+  busy.release()
+  for (const retries of [0, 1]) {
+    await waitUntil('it runs', async () => {
+      const { rows } = await admin.query(
+        "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query = $1",
+        [nap]
+      )
+      return rows.length === 1 && t.metric('db_client_statements_retried_total') === retries
+    })
+    await admin.query('SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query = $1', [nap])
+  }
+  await hit
+  assert.equal((await results[1]!).rows[0].n, 2)
+})
+
 test('work that has longer is not held to the timeout of the work that it would share with', async () => {
   await using proxy = await countingProxy(database.url)
   await using t = testPool({ connectionString: proxy.url, max: 1 })

@@ -83,6 +83,26 @@ test('a line that is full takes nobody more, and says so', async () => {
   for (const result of waiting) assert.deepEqual((await result).rows, [{ one: 1 }])
 })
 
+test('a connection that is used up is ended, though others wait for it', async () => {
+  await using t = testPool({ connectionString: database.url, max: 1, maxUses: 2 })
+  const pids = await Promise.all([1, 2, 3, 4].map(async () => {
+    const client = await t.pool.connect()
+    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+    client.release()
+    return rows[0]!.pid
+  }))
+  assert.equal(new Set(pids).size, 2)
+})
+
+test('a connection that breaks between two loans is not lent, and the next gets another', async () => {
+  await using t = testPool({ connectionString: database.url, max: 1 })
+  const client = await t.pool.connect()
+  client.release()
+  assert.equal(t.pool.idleCount, 1)
+  client.emit('error', new Error('it broke'))
+  assert.deepEqual((await t.pool.query('SELECT 1 AS one')).rows, [{ one: 1 }])
+})
+
 test('a waiter whose caller leaves gives up its place', async () => {
   await using t = testPool({ connectionString: database.url, max: 1 })
   const busy = await t.pool.connect()
