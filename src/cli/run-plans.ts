@@ -57,7 +57,7 @@ export async function runPlans (given: Arguments, surroundings: Surroundings): P
   })
   if (isJson) surroundings.stdout.write(`${JSON.stringify(reportAsData(report), null, 2)}\n`)
   else {
-    narrator.say({ text: `${texts(report)} reviewed`, accent: 'dim' })
+    narrator.say({ text: `${amountOf(report)} reviewed`, accent: 'dim' })
     const paint = painter(surroundings.stdout, surroundings)
     surroundings.stdout.write(reportAsText(report, paint, given.options['verbose'] === true))
   }
@@ -65,7 +65,7 @@ export async function runPlans (given: Arguments, surroundings: Surroundings): P
   return isOff ? exitCodes.failed : exitCodes.ok
 }
 
-function texts ({ review }: PlansReport): string {
+function amountOf ({ review }: PlansReport): string {
   const count = Object.keys(review.plans).length + review.unplanned.length
   return count === 1 ? '1 statement' : `${count} statements`
 }
