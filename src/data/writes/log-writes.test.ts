@@ -4,6 +4,7 @@ import pg from 'pg'
 import { type TestDatabase, testDatabase } from '../../engines/embedded/embedded.fixture.ts'
 import { waitUntil } from '../../engines/wait-until.fixture.ts'
 import { type WriteBehind, writeBehind, type WriteBehindOptions } from './write-behind.ts'
+import { WriteLog } from './write-log.ts'
 
 let database: TestDatabase
 let pool: pg.Pool
@@ -96,6 +97,21 @@ test('several processes that apply at a time: each write once, those to one key 
   assert.equal(seen.at(-1), 59)
   assert.equal(await logged(), 0)
   for (const writes of all) await writes.close()
+})
+
+test('a process that finds another at it does not wait for it', async () => {
+  const log = new WriteLog<number>(pool, 'busy', 'behind')
+  await log.append([{ key: 'a', json: '1' }])
+  const begun = Promise.withResolvers<void>()
+  const goOn = Promise.withResolvers<void>()
+  const first = log.drain(10, async () => {
+    begun.resolve()
+    await goOn.promise
+  })
+  await begun.promise
+  assert.equal(await log.drain(10, async () => assert.fail('it is at it')), undefined)
+  goOn.resolve()
+  assert.equal(await first, 1)
 })
 
 test('buffers of different names in one table do not meet', async () => {

@@ -89,13 +89,14 @@ test('a full buffer makes further keys wait, not those that are in it, until the
   await on.writes.write('a', 1)
   await on.writes.write('b', 1)
   await on.writes.write('b', 2)
+  on.clock.advance(0)
+  await settled()
   const abort = new AbortController()
   let accepted = false
   const waiting = on.writes.write('c', 1).then(() => {
     accepted = true
   })
   const leaving = on.writes.write('d', 1, abort.signal)
-  on.clock.advance(0)
   await settled()
   assert.equal(accepted, false, 'what is under way takes room: it may come back')
   abort.abort(new Error('no more time'))
@@ -138,6 +139,29 @@ test('one batch at a time: the writes to a key are applied in their order', asyn
   resolve()
   await flushed
   assert.deepEqual(on.batches, [[{ key: 'a', value: 1 }], [{ key: 'a', value: 2 }]])
+})
+
+test('flushes at the same time apply one batch after the other', async () => {
+  let atOnce = 0
+  let most = 0
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const on = subject({
+    batch: 1,
+    async apply () {
+      most = Math.max(most, ++atOnce)
+      await promise
+      await settled()
+      atOnce--
+    },
+  })
+  await on.writes.write('a', 1)
+  on.clock.advance(200)
+  await settled()
+  for (const key of ['b', 'c', 'd']) await on.writes.write(key, 1)
+  const flushes = [on.writes.flush(), on.writes.flush(), on.writes.flush()]
+  resolve()
+  await Promise.all(flushes)
+  assert.deepEqual([most, on.writes.waiting], [1, 0])
 })
 
 test('what was applied is purged, each tag once, after the commit', async () => {

@@ -98,7 +98,7 @@ describe('the cache over Redis, when things go wrong', {
   })
 
   test('purges, while a member stands still for longer than its membership: no stale byte after the acknowledgement', async (t) => {
-    await using on = await stage(3)
+    await using on = await stage(2)
     const [paused] = on.fleet.members
     for (let round = 0; round < 3; round++) {
       assert.deepEqual((await on.fleet.write()).lapsed, 0)
@@ -116,7 +116,7 @@ describe('the cache over Redis, when things go wrong', {
   })
 
   test('a Redis that was emptied: what is older than that is stale, and no purge is acknowledged too early', async () => {
-    await using on = await stage(3)
+    await using on = await stage(2)
     await on.fleet.write()
     await waitUntil('all serve the last version', () => on.fleet.allServe())
     const before = on.cache.purges.sequence
@@ -133,7 +133,7 @@ describe('the cache over Redis, when things go wrong', {
   })
 
   test('a Redis that is killed, and comes back empty: said once, a purge fails meanwhile, and all catch up', async () => {
-    await using on = await stage(3)
+    await using on = await stage(2)
     await on.fleet.write()
     await waitUntil('all serve the last version', () => on.fleet.allServe())
     const before = on.cache.purges.sequence
@@ -160,7 +160,7 @@ describe('the cache over Redis, when things go wrong', {
   })
 
   test('a Redis that stands still: requests wait for it once, memberships run out, and all catch up', async () => {
-    await using on = await stage(3)
+    await using on = await stage(2)
     on.server.process.kill('SIGSTOP')
     try {
       const startedMs = performance.now()

@@ -1,4 +1,4 @@
-import type { Cancel } from '../../../kernel/index.ts'
+import type { Cancel, Clock } from '../../../kernel/index.ts'
 
 /** What is used of the `ioredis` connection that listens. */
 export interface RedisSubscriber {
@@ -10,17 +10,23 @@ export interface RedisSubscriber {
   disconnect(): void
 }
 
+/** How often the channels are subscribed to anew, in milliseconds: a connection that is dead and silent answers nothing. */
+const renewEveryMs = 5_000
+
 /**
  * The one connection of a process that listens, for as long as anybody does. It is made again when it breaks; what is
  * said meanwhile is not heard, and nobody may depend on hearing it.
  */
 export class RedisInbox {
   readonly #connect: () => RedisSubscriber
+  readonly #clock: Clock
   readonly #listeners = new Map<string, Set<(message: string) => void>>()
   #subscriber: RedisSubscriber | undefined
+  #stopRenewing: Cancel | undefined
 
-  constructor (connect: () => RedisSubscriber) {
+  constructor (connect: () => RedisSubscriber, clock: Clock) {
     this.#connect = connect
+    this.#clock = clock
   }
 
   /** Resolves once what is said on the channel is heard. */
@@ -39,17 +45,20 @@ export class RedisInbox {
   }
 
   close (): void {
+    this.#stopRenewing?.()
     this.#subscriber?.disconnect()
     this.#listeners.clear()
   }
 
   #open (): RedisSubscriber {
     const subscriber = this.#connect()
+    const renew = (): void => {
+      for (const channel of this.#listeners.keys()) subscriber.subscribe(channel).catch(() => {})
+    }
     // Its own way to listen again rejects unheard, and so ends the process, when the connection breaks once more.
     Object.assign(subscriber.options, { autoResubscribe: false })
-    subscriber.on('ready', () => {
-      for (const channel of this.#listeners.keys()) subscriber.subscribe(channel).catch(() => {})
-    })
+    subscriber.on('ready', renew)
+    this.#stopRenewing = this.#clock.every(renewEveryMs, renew)
     // Whoever depends on Redis learns of an outage from its calls.
     subscriber.on('error', () => {})
     subscriber.on('message', (channel, message) => {

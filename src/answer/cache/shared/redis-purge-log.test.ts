@@ -9,6 +9,7 @@ import {
   testRedis,
 } from '../../../engines/redis/redis.fixture.ts'
 import { waitUntil } from '../../../engines/wait-until.fixture.ts'
+import { systemClock } from '../../../kernel/index.ts'
 import type { Position, View } from './purge-log.ts'
 import { RedisInbox } from './redis-inbox.ts'
 import { RedisPurgeLog, type RedisPurgeLogOptions } from './redis-purge-log.ts'
@@ -23,7 +24,7 @@ let prefix = ''
 let prefixes = 0
 
 function log (member: string, more: Partial<RedisPurgeLogOptions> = {}): RedisPurgeLog {
-  const inbox = new RedisInbox(() => redis.duplicate())
+  const inbox = new RedisInbox(() => redis.duplicate(), systemClock)
   return new RedisPurgeLog({ redis, inbox, prefix, member, membershipMs, keepMs: 60_000, ...more })
 }
 

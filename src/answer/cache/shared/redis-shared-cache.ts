@@ -40,7 +40,7 @@ export function redisSharedCache (options: RedisSharedCacheOptions): SharedCache
   const { prefix, member, membershipMs, timeoutMs, clock, registry, onOutage } = resolveFleetOptions(options)
   const keepMs = Math.max(1_000, parseDuration(options.longestKeep ?? '7d', 'cache.longestKeep'))
   const counts = fleetCounts('redis', registry)
-  const inbox = new RedisInbox(() => redis.duplicate())
+  const inbox = new RedisInbox(() => redis.duplicate(), clock)
   const link = new Link({
     store: 'redis',
     clock,
