@@ -66,6 +66,7 @@ ${keyHeaders.map((name) => `        unset req.http.${name};`).join('\n')}
     }
 `
   return `sub vcl_recv {
+    unset req.http.X-Purged;
     if (req.method == "PURGE") {
         if (client.ip !~ plimsoll_purgers${token}) {
             return (synth(403, "Forbidden"));
