@@ -2,7 +2,10 @@
 //   node --conditions=plimsoll-source scripts/errors-doc.ts           writes it
 //   node --conditions=plimsoll-source scripts/errors-doc.ts --check   exits with 1 when it is stale
 import { readFileSync, writeFileSync } from 'node:fs'
-import { poolProblems } from '../src/data/index.ts'
+import { batchProblems } from '../src/answer/batch/index.ts'
+import { payloadProblems } from '../src/answer/payload/index.ts'
+import { resourceProblems } from '../src/answer/resource/index.ts'
+import { pageProblems, poolProblems, replicaProblems } from '../src/data/index.ts'
 import { type ExplainedProblemKind, problemType } from '../src/kernel/index.ts'
 import { admissionProblems } from '../src/protect/admission/index.ts'
 import { idempotencyProblems } from '../src/protect/idempotency/index.ts'
@@ -17,7 +20,9 @@ const groups: Readonly<Record<string, Readonly<Record<string, ExplainedProblemKi
   'Overload': admissionProblems,
   'Idempotency keys': idempotencyProblems,
   'Signatures and bots': verifyProblems,
-  'Database and compute': { ...poolProblems, ...computeProblems },
+  'Payloads and batches': { ...payloadProblems, ...batchProblems },
+  'Pages and resources': { ...pageProblems, ...resourceProblems },
+  'Database and compute': { ...poolProblems, ...replicaProblems, ...computeProblems },
 }
 
 const file = new URL('../docs/errors.md', import.meta.url)

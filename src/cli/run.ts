@@ -9,11 +9,12 @@ import { exitCodes } from './exit-code.ts'
 import { reportFailure } from './failure.ts'
 import { renderHelp, renderOverview } from './help.ts'
 import { load } from './load.ts'
+import { plans } from './plans.ts'
 import { serve } from './serve.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** In the order in which help lists them. */
-export const commands: readonly Command[] = [dev, serve, config, check, load]
+export const commands: readonly Command[] = [dev, serve, config, check, plans, load]
 
 /**
  * Runs one command line.

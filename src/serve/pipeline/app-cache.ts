@@ -25,6 +25,7 @@ import {
 } from '../../answer/payload/index.ts'
 import { type Clock, SettingError } from '../../kernel/index.ts'
 import type { MetricsRegistry } from '../../telemetry/index.ts'
+import { consistencyHeader } from './consistent-reads.ts'
 import { requestIdHeader } from './request-id.ts'
 
 /** How a route's answers are kept: here, in CDNs and in browsers. See docs/cache.md and docs/edge.md. */
@@ -160,6 +161,7 @@ export class CacheHolder {
         perRequestHeaders: [
           ...options.perRequestHeaders ?? [],
           requestIdHeader,
+          consistencyHeader,
           'ratelimit',
           'ratelimit-policy',
         ],

@@ -1,5 +1,5 @@
 import type { PayloadCommons, PayloadSettings } from '../../answer/payload/index.ts'
-import type { Transaction } from '../../data/index.ts'
+import type { Reads, Transaction } from '../../data/index.ts'
 import {
   type Clock,
   type Criticality,
@@ -51,6 +51,8 @@ export interface PipelineOptions extends CallerCheckOptions {
   readonly cache?: CacheOptions | false
   /** What routes say of their payloads when they say nothing, and what all share: versions, work to be done later. */
   readonly payload?: Omit<PayloadCommons, 'bodyLimit' | 'headroom' | 'onEncoded'>
+  /** Where reads go to replicas: a client's next request reads what this one has written. @default nowhere */
+  readonly reads?: Pick<Reads, 'withConsistency' | 'consistencyToken'>
   readonly deadline?: {
     /** For routes that name none. @default no limit */
     readonly default?: Duration

@@ -10,6 +10,7 @@ import type { BotVerdict, VerifiedSignature } from '../../protect/verify/index.t
 import { metricsFormat, type MetricsRegistry, renderMetrics } from '../../telemetry/index.ts'
 import { type AppCache, appCache, CacheHolder } from './app-cache.ts'
 import { openCallerChecks } from './caller-checks.ts'
+import { readConsistently } from './consistent-reads.ts'
 import { AnsweredElsewhere, runIdempotently, sendStored } from './idempotent-route.ts'
 import { type PipelineOptions, resolvePipelineOptions, type RouteSettings } from './options.ts'
 import { requestProblems } from './problem-kinds.ts'
@@ -154,6 +155,7 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
   app.setGenReqId(requestIds(random))
   app.addHook('onRoute', (route) => compiler.compile(route))
   app.addHook('onRequest', (request, reply, done) => path.arrive(request, reply, done))
+  if (options.reads !== undefined) readConsistently(app, options.reads)
   app.addHook('onReady', async () => compiler.usesKeys ? idempotency?.prepare() : undefined)
   app.addHook('onClose', async () => {
     cache?.close()

@@ -16,7 +16,7 @@ export function grantedSettings (settings: Settings, cores: number = grantedCore
   const { compute } = settings
   const workers = settings.workers === 'auto' ? cores : settings.workers
   const threads = compute.threads === 'auto' ? Math.max(1, Math.floor(cores / workers)) : compute.threads
-  return { settings: { ...settings, compute: { ...compute, threads } }, workers }
+  return { settings: { ...settings, workers, compute: { ...compute, threads } }, workers }
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { Pool } from 'pg'
+import type { CursorKeys, Reads } from '../../data/index.ts'
 import type { LocalClient } from '../../engines/index.ts'
 import type { Lifecycle } from '../../kernel/index.ts'
 import type { AccessLog, Logger, MetricsRegistry, Tracer } from '../../telemetry/index.ts'
@@ -32,6 +33,13 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** The service's database: tables of its own schema are found without a prefix. */
     readonly data: Pool
+    /**
+     * For reads that a replica may answer: each request reads what it, and its client before it, has written. Without
+     * replicas it is the primary, and refuses writes all the same.
+     */
+    readonly reads: Reads
+    /** Sign the cursors of `keyset` and of resources. */
+    readonly cursors: CursorKeys
     readonly redis: Redis
     /** Runs a function of the service's compute module on a thread. */
     readonly compute: Compute['run']

@@ -1,14 +1,20 @@
 import type { Redis } from 'ioredis'
 import type { Pool } from 'pg'
-import { postgresEngine, redisEngine } from '../../engines/index.ts'
+import type { CursorKeys, Reads } from '../../data/index.ts'
+import { redisEngine } from '../../engines/index.ts'
 import { SettingError } from '../../kernel/index.ts'
 import type { Compute } from '../compute/index.ts'
 import type { ServiceEnvironment } from './environment.ts'
-import type { Service, ServiceDatabase } from './service.ts'
+import { openDatabase } from './open-database.ts'
+import type { Service } from './service.ts'
 
 /** What a service asks for, connected; `undefined` for what it does not. Closed by the environment's lifecycle. */
 export interface Engines {
   readonly data: Pool | undefined
+  /** There when the service has a database; reads go to its primary where it has no replicas. */
+  readonly reads: Reads | undefined
+  /** Sign the cursors of pages. */
+  readonly cursors: CursorKeys | undefined
   readonly redis: Redis | undefined
   readonly compute: Compute | undefined
 }
@@ -16,8 +22,11 @@ export interface Engines {
 /** @throws SettingError for a setting that the service needs; what an engine or a migration throws */
 export async function openEngines (service: Service, environment: ServiceEnvironment): Promise<Engines> {
   const { name, database, redis, compute } = service
+  const opened = database === undefined ? undefined : await openDatabase(name, database, environment)
   return {
-    data: database === undefined ? undefined : await openDatabase(name, database, environment),
+    data: opened?.data,
+    reads: opened?.reads,
+    cursors: opened?.cursors,
     redis: redis === true ?
       await openRedis('since the service declares `redis: true`', environment) :
       undefined,
@@ -45,34 +54,6 @@ async function openRedis (
   const client = await engine.connect()
   health.addCheck({ name: 'redis', run: (signal) => engine.check(signal) })
   return client
-}
-
-async function openDatabase (
-  name: string,
-  { schema, migrations, seed }: ServiceDatabase,
-  { settings, telemetry: { registry }, health, lifecycle, onProgress }: ServiceEnvironment
-): Promise<Pool> {
-  const { url, poolSize, seed: seeding, wait: waitMs, statementTimeouts } = settings.database
-  if (url === undefined || url === 'embedded') {
-    const rule = `the URL of a PostgreSQL, since the service "${name}" declares a database ` +
-      '(or "embedded", which `plimsoll dev` and `plimsoll serve` start for you)'
-    throw new SettingError('database.url', rule, url)
-  }
-  const engine = postgresEngine({ url, poolSize, schema, applicationName: `plimsoll ${name}` })
-  await lifecycle.start({ name: 'postgres', close: () => engine.close() })
-  const pool = await engine.connect()
-  onProgress('applying migrations')
-  // Loaded by services with a database, so that the others start without it.
-  const { migrate, governPool } = await import('../../data/index.ts')
-  await migrate({
-    pool,
-    schema,
-    directory: migrations,
-    ...(seed !== undefined && seeding === 'always' ? { seed } : {}),
-    onProgress: ({ done, total, name }) => onProgress(`migration ${name}`, total === 0 ? 1 : done / total),
-  })
-  health.addCheck({ name: 'postgres', run: (signal) => engine.check(signal) })
-  return governPool(pool, { registry, waitMs, statementTimeouts })
 }
 
 async function openThreads (

@@ -28,6 +28,9 @@ export async function protection (
     deadline,
     admission: admissionOf(environment),
     ...await idempotency(service, environment, engines),
+    ...(engines.reads === undefined || environment.settings.database.replicas.length === 0 ?
+      {} :
+      { reads: engines.reads }),
     limits: { ...service.limits, store: await limitStore(service, environment, redis) },
     cache: { ...service.cache, ...await sharedAnswers(service, environment, redis) },
   }

@@ -6,19 +6,27 @@ import type { Engines } from './open-engines.ts'
 export function provide (
   app: FastifyInstance,
   { local, health }: ServiceEnvironment,
-  { data, redis, compute }: Engines
+  { data, reads, cursors, redis, compute }: Engines
 ): void {
   app.decorate('local', local)
   app.decorate('health', health)
   if (data === undefined) absent(app, 'data', 'database: { schema, migrations }')
   else app.decorate('data', data)
+  if (reads === undefined) absent(app, 'reads', 'database: { schema, migrations }')
+  else app.decorate('reads', reads)
+  if (cursors === undefined) absent(app, 'cursors', 'database: { schema, migrations }')
+  else app.decorate('cursors', cursors)
   if (redis === undefined) absent(app, 'redis', 'redis: true')
   else app.decorate('redis', redis)
   if (compute === undefined) absent(app, 'compute', "compute: new URL('./tasks.ts', import.meta.url)")
   else app.decorate('compute', compute.run.bind(compute))
 }
 
-function absent (app: FastifyInstance, name: 'data' | 'redis' | 'compute', declaration: string): void {
+function absent (
+  app: FastifyInstance,
+  name: 'data' | 'reads' | 'cursors' | 'redis' | 'compute',
+  declaration: string
+): void {
   app.decorate(name, {
     getter (): never {
       throw new Error(`app.${name} is there when the service declares it: defineService({ ${declaration} })`)

@@ -1,4 +1,4 @@
-import { choice, size } from './kind.ts'
+import { choice, list, secret, size } from './kind.ts'
 import { type SettingGroup, type SettingSpec, spec } from './spec.ts'
 
 const group: SettingGroup = 'Cached answers'
@@ -17,5 +17,12 @@ export const answerSpecs: readonly SettingSpec[] = [
     default: 'auto',
     help:
       'Who shares what is kept and purged: nobody (memory), the workers of the machine (local), or all machines (redis); auto is redis for a service that declares it, else local.',
+  }),
+  spec('secrets', {
+    kind: list(secret({ least: 32 })),
+    group,
+    default: [],
+    help:
+      'Sign cursors of pages and tokens of reads; the same on all machines. The first signs, all are accepted. Without any, they hold as long as this start.',
   }),
 ]

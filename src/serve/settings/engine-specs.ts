@@ -1,4 +1,4 @@
-import { choice, duration, integer, url } from './kind.ts'
+import { choice, duration, integer, type Kind, list, url } from './kind.ts'
 import { type SettingGroup, type SettingSpec, spec } from './spec.ts'
 
 const group: SettingGroup = 'Database and Redis'
@@ -30,6 +30,38 @@ export const engineSpecs: readonly SettingSpec[] = [
     default: 'session',
     help:
       'Whether deadlines become statement timeouts of the session; off behind PgBouncer in transaction mode.',
+  }),
+  spec('database.preparedStatements', {
+    kind: choice('auto', 'off'),
+    group,
+    default: 'auto',
+    help: 'Whether statements that come again are prepared; auto does not behind PgBouncer.',
+  }),
+  spec('database.machines', {
+    kind: integer({ least: 1 }),
+    group,
+    default: 1,
+    help: 'Machines that run the service: the boot checks that all of their pools fit into the database.',
+  }),
+  spec('database.watch', {
+    kind: choice('fail', 'warn', 'sample', 'off'),
+    group,
+    default: 'sample',
+    defaultIn: { dev: 'warn' },
+    help:
+      'What happens to statements that a request repeats (N+1): refused, told, told of some requests, or nothing.',
+  }),
+  spec('database.replicas', {
+    kind: list(url({ protocols: ['postgres:', 'postgresql:'] }) as Kind<string>),
+    group,
+    default: [],
+    help: 'Read replicas, for app.reads; each URL leads to one server.',
+  }),
+  spec('database.maxLag', {
+    kind: duration({ above: 0 }),
+    group,
+    default: '10s',
+    help: 'A replica that may be further behind gets no reads; at most 10m.',
   }),
   spec('database.seed', {
     kind: choice('auto', 'always', 'never'),

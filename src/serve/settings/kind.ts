@@ -163,6 +163,25 @@ export function url (
   }
 }
 
+/** Something that nobody may see, of at least so many characters. */
+export function secret ({ least }: { least: number }): Kind<string> {
+  return {
+    ...plain,
+    placeholder: 'SECRET',
+    secret: true,
+    read (data, setting) {
+      if (typeof data === 'string' && data.length >= least) return data
+      // The value is not repeated: it may be most of the right one.
+      throw new SettingError(
+        setting,
+        `a secret of at least ${least} characters`,
+        typeof data === 'string' ? `${data.length} characters` : typeof data
+      )
+    },
+    show: () => '***',
+  }
+}
+
 /** A comma-separated or repeated list of what `each` reads. */
 export function list (each: Kind<string>, { least = 0 }: { least?: number } = {}): Kind<readonly string[]> {
   return {

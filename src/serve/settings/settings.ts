@@ -65,6 +65,8 @@ interface SettingTypes {
     /** Who shares what is kept and purged; `auto` is Redis for a service that declares it, else the machine. */
     readonly store: 'auto' | 'memory' | 'local' | 'redis'
   }
+  /** Sign cursors of pages and tokens of reads. The first signs, all are accepted. */
+  readonly secrets: readonly string[]
   readonly drain: {
     /** From "not ready" to closing, so that load balancers stop sending first. */
     readonly delay: Duration
@@ -138,6 +140,16 @@ interface SettingTypes {
     readonly wait: Duration
     /** How deadlines reach statements; `off` behind PgBouncer in transaction mode. */
     readonly statementTimeouts: 'session' | 'off'
+    /** Whether statements that come again are prepared. */
+    readonly preparedStatements: 'auto' | 'off'
+    /** Machines that run the service. */
+    readonly machines: number
+    /** What happens to statements that one request repeats. */
+    readonly watch: 'fail' | 'warn' | 'sample' | 'off'
+    /** URLs of read replicas. */
+    readonly replicas: readonly string[]
+    /** A replica that may be further behind gets no reads. */
+    readonly maxLag: Duration
     /** Whether migrations are followed by the seed; `auto` seeds an embedded database. */
     readonly seed: 'auto' | 'always' | 'never'
   }

@@ -1,0 +1,71 @@
+import type { Pool } from 'pg'
+import type { CursorKeys, Reads, StatementObserver } from '../../data/index.ts'
+import { postgresEngine } from '../../engines/index.ts'
+import { SettingError } from '../../kernel/index.ts'
+import type { ServiceEnvironment } from './environment.ts'
+import { derivedSecret, secretsOf } from './secrets.ts'
+import type { ServiceDatabase } from './service.ts'
+
+export interface OpenDatabase {
+  readonly data: Pool
+  readonly reads: Reads
+  readonly cursors: CursorKeys
+}
+
+/**
+ * Connects a service to its database, and applies its migrations.
+ *
+ * @throws SettingError for a setting that the service needs, and for pools that do not fit into the database; what the
+ *   engine or a migration throws
+ */
+export async function openDatabase (
+  name: string,
+  { schema, migrations, seed }: ServiceDatabase,
+  environment: ServiceEnvironment
+): Promise<OpenDatabase> {
+  const { settings, telemetry: { registry, logger }, health, lifecycle, local, onProgress } = environment
+  const { url, poolSize, seed: seeding, machines, watch, replicas, maxLag } = settings.database
+  const { wait: waitMs, statementTimeouts, preparedStatements } = settings.database
+  if (url === undefined || url === 'embedded') {
+    const rule = `the URL of a PostgreSQL, since the service "${name}" declares a database ` +
+      '(or "embedded", which `plimsoll dev` and `plimsoll serve` start for you)'
+    throw new SettingError('database.url', rule, url)
+  }
+  const engine = postgresEngine({ url, poolSize, schema, applicationName: `plimsoll ${name}` })
+  await lifecycle.start({ name: 'postgres', close: () => engine.close() })
+  const pool = await engine.connect()
+  // Loaded by services with a database, so that the others start without it.
+  const { checkPoolBudget, cursorKeys, governPool, migrate, openReads, statementWatch, WriteNotes } =
+    await import(
+      '../../data/index.ts'
+    )
+  const workers = settings.workers === 'auto' ? 1 : settings.workers
+  await checkPoolBudget(pool, { replicas: machines, workers })
+  onProgress('applying migrations')
+  await migrate({
+    pool,
+    schema,
+    directory: migrations,
+    ...(seed !== undefined && seeding === 'always' ? { seed } : {}),
+    onProgress: ({ done, total, name }) => onProgress(`migration ${name}`, total === 0 ? 1 : done / total),
+  })
+  health.addCheck({ name: 'postgres', run: (signal) => engine.check(signal) })
+  const secrets = await secretsOf(settings, local)
+  const notes = new WriteNotes()
+  const observer = statementWatch({ mode: watch, registry, logger })
+  const observers: readonly StatementObserver[] = replicas.length === 0 ? [observer] : [observer, notes]
+  const governed = { registry, waitMs, statementTimeouts, preparedStatements }
+  const data = governPool(pool, { ...governed, observers })
+  const reads = await openReads({
+    primary: data,
+    notes,
+    schema,
+    registry,
+    maxLag,
+    replicas: replicas.map((target, at) => ({ name: `replica-${at + 1}`, url: target })),
+    secrets: secrets.map((secret) => derivedSecret(secret, 'consistency')),
+    poolOptions: { ...governed, observers: [observer] },
+  })
+  await lifecycle.start({ name: 'reads', close: () => reads.close() })
+  return { data, reads, cursors: cursorKeys(secrets.map((secret) => derivedSecret(secret, 'cursors'))) }
+}
