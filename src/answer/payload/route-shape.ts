@@ -18,6 +18,12 @@ export interface RouteShapeParts {
   readonly steps: ReadonlyMap<string, VersionSteps> | undefined
 }
 
+/** An answer as it will be sent, but for its compression. */
+export interface WrittenAnswer {
+  readonly headers: ReturnType<FastifyReply['getHeaders']>
+  readonly body: string | Buffer
+}
+
 /**
  * What the answers of one route can look like. `read` says which look a request wants, the other methods are
  * what its hooks do.
@@ -151,6 +157,25 @@ export class RouteShape {
     reply.header('content-type', shaping.format?.mediaType ?? '')
     reply.removeHeader('content-length')
     return packMessage(document)
+  }
+
+  /**
+   * What the answer will be when it is sent, before it is compressed: for what has to keep it earlier, in the
+   * transaction that made it. The reply is as before afterwards.
+   *
+   * @param document what the handler will answer with: an object
+   */
+  write (request: FastifyRequest, reply: FastifyReply, document: object): WrittenAnswer {
+    const given = reply.getHeader('content-type')
+    if (given === undefined) reply.header('content-type', `${jsonType}; charset=utf-8`)
+    const wire = this.toWire(request, reply, document)
+    const body = this.reshape(request, reply, reply.serialize(wire)) as string | Buffer
+    const headers = reply.getHeaders()
+    // Back to Fastify's own, which its types have no word for: a serializer that is set keeps it from naming the type.
+    if (this.parts.fields !== undefined) reply.serializer(null as never)
+    if (given === undefined) reply.removeHeader('content-type')
+    else reply.header('content-type', given)
+    return { headers, body }
   }
 
   #version (headers: FastifyRequest['headers']): VersionSteps | undefined {

@@ -8,6 +8,7 @@ import { SettingError } from '../../kernel/index.ts'
 import { MetricsRegistry, renderMetrics } from '../../telemetry/index.ts'
 import { packMessage, unpackMessage } from './format/index.ts'
 import { payloadMetrics } from './metrics.ts'
+import type { RouteShape } from './route-shape.ts'
 import type { PayloadSettings } from './settings.ts'
 import { finishRoute, shapeRoute } from './shape-route.ts'
 import { shapedApp } from './shaped-app.fixture.ts'
@@ -195,6 +196,7 @@ test('fields cut the answer, below objects and through arrays, in the order of t
     ['price', '{"price":{"amount":5,"currency":"EUR"}}'],
     ['price.amount', '{"price":{"amount":5}}'],
     ['price.amount,price', '{"price":{"amount":5,"currency":"EUR"}}'],
+    ['price,price.amount', '{"price":{"amount":5,"currency":"EUR"}}'],
     ['tags.key', '{"tags":[{"key":"k"}]}'],
     ['id, name', '{"id":1,"name":"n"}'],
   ]
@@ -312,6 +314,15 @@ test('fields, MessagePack and HEAD go together', async (t) => {
   }
 })
 
+test('answers of another status than that of the fields are sent whole', async (t) => {
+  const app = shapedApp(t)
+  app.get('/', {
+    schema: { response: { 200: product, 202: Type.Object({ state: Type.String(), id: Type.Integer() }) } },
+    config: { payload: { fields: true } },
+  }, (_request, reply) => reply.code(202).send({ id: 1, state: 'queued' }))
+  assert.deepEqual((await app.inject('/?fields=id')).json(), { id: 1, state: 'queued' })
+})
+
 test('alternatives in a schema are cut as well', async (t) => {
   const app = shapedApp(t)
   const cat = Type.Object({ kind: Type.Literal('cat'), lives: Type.Integer(), secret: Type.String() })
@@ -378,6 +389,36 @@ test('the variant tells answers apart, and only those', () => {
     variant({ fields: 'id' }, 'application/msgpack'),
   ]
   assert.equal(new Set(all).size, all.length)
+})
+
+test('an answer can be written before it is sent, and is then sent as it was written', async (t) => {
+  const app = shapedApp(t)
+  const rows = Type.Object({ rowId: Type.Integer(), shortText: Type.String() })
+  const written: unknown[] = []
+  const settings: PayloadSettings = { naming: 'snake_case', fields: true, formats: ['json', 'msgpack'] }
+  let shape: RouteShape | undefined
+  app.addHook('onRoute', (route) => {
+    // Beside that of the fixture, which works on a route without settings here.
+    if (route.method === 'GET') shape = shapeRoute(route, settings, { bodyLimit: 1 })
+  })
+  app.get('/', { schema: { response: { 200: rows } } }, (request, reply) => {
+    const document = { rowId: 1, shortText: 's', secret: 'never' }
+    written.push(shape?.write(request, reply, document))
+    return document
+  })
+  for (
+    const [url, accept] of [['/', '*/*'], ['/?fields=row_id', '*/*'], [
+      '/?fields=row_id',
+      'application/msgpack',
+    ]] as const
+  ) {
+    const answer = await app.inject({ url, headers: { accept } })
+    assert.equal(answer.statusCode, 200, answer.body)
+    const { headers, body } = written.pop() as { headers: Record<string, string>; body: string | Buffer }
+    assert.deepEqual(Buffer.from(body), answer.rawPayload)
+    assert.equal(headers['content-type'], answer.headers['content-type'])
+  }
+  assert.equal((await app.inject('/')).body, '{"row_id":1,"short_text":"s"}')
 })
 
 test('the description says which formats and versions there are', () => {

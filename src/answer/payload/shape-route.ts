@@ -15,7 +15,7 @@ import { type PayloadCommons, type PayloadSettings, resolvePayloadSettings } fro
  * before what keeps answers (idempotency keys, a cache) puts its own hooks on: those then see what is sent.
  *
  * @param name of the route in errors, e.g. `GET /orders/:id`
- * @returns what says which look a request wants; `undefined` where there is only one
+ * @returns what says which look a request wants; `undefined` where answers go out as they are
  * @throws SettingError
  */
 export function shapeRoute (
@@ -45,7 +45,7 @@ export function shapeRoute (
   if (resolved.formats?.includes('msgpack') === true && readsBodies(route.method)) {
     route.config = { ...route.config, [readsMessagePack]: true }
   }
-  return shape.varies ? shape : undefined
+  return shape.varies || naming !== undefined ? shape : undefined
 }
 
 function addHooks (route: RouteOptions, shape: RouteShape): void {

@@ -194,3 +194,11 @@ test('what an older client sends wrongly gets 400, whatever the steps stumble ov
   const headers = { 'api-version': '2024-01-01' }
   assert.equal((await app.inject({ method: 'POST', url: '/people', headers })).json().code, 'NOT_OF_VERSION')
 })
+
+test('an answer that is no success has the same form in every version', async (t) => {
+  const app = shapedApp(t, { versions: new ApiVersions(options) })
+  app.post('/people', (_request, reply) => reply.code(409).send({ taken: true }))
+  const answer = await app.inject({ method: 'POST', url: '/people', payload: { name: 'Ada', price: 5 } })
+  assert.equal(answer.statusCode, 409)
+  assert.deepEqual(answer.json(), { taken: true })
+})
