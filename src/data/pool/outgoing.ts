@@ -15,9 +15,9 @@ interface QueryParts {
  */
 export function isNameable (text: StatementText, values: unknown): boolean {
   if (typeof text === 'string') return values === undefined || values === null || Array.isArray(values)
-  const { name, rows, portal, queryMode, types } = text as Readonly<Record<string, unknown>>
+  const { name, rows, portal, queryMode } = text as Readonly<Record<string, unknown>>
   return name === undefined && rows === undefined && portal === undefined && queryMode === undefined &&
-    !Array.isArray(types) && (values ?? text.values ?? undefined) === valuesOf(text, values)
+    (values ?? text.values ?? undefined) === valuesOf(text, values)
 }
 
 /** A query object as `pg` makes it of a text and values; what is missing is set before it is sent. */

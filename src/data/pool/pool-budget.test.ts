@@ -60,9 +60,14 @@ test('a fleet that the database cannot serve at all is told how many connections
 })
 
 /** Runs `check` as an ordinary role with a limit of its own. */
-async function asRole (limit: number, max: number, check: (pool: pg.Pool) => Promise<void>): Promise<void> {
+async function asRole (
+  limit: number,
+  max: number,
+  check: (pool: pg.Pool) => Promise<void>,
+  rights = ''
+): Promise<void> {
   const role = `budget_${process.pid}_${Math.abs(limit)}`
-  await admin.query(`CREATE ROLE ${role} LOGIN PASSWORD 'p' CONNECTION LIMIT ${limit}`)
+  await admin.query(`CREATE ROLE ${role} LOGIN PASSWORD 'p' CONNECTION LIMIT ${limit} ${rights}`)
   const url = new URL(database.url)
   url.username = role
   url.password = 'p'
@@ -117,6 +122,16 @@ test('the limits of the role and of the database count, and the share of the ser
   } finally {
     await admin.query(`ALTER DATABASE ${new URL(database.url).pathname.slice(1)} CONNECTION LIMIT -1`)
   }
+})
+
+test('limits of roles and databases are not for superusers', async () => {
+  const check = async (pool: pg.Pool): Promise<void> => {
+    assert.equal(
+      (await checkPoolBudget(pool, { replicas: 1, workers: 2 })).roleLimit,
+      Number.POSITIVE_INFINITY
+    )
+  }
+  await asRole(2, 4, check, 'SUPERUSER')
 })
 
 test('behind a pooler, which does not tell its limits, nothing is refused, and the budget says so', async () => {

@@ -202,6 +202,29 @@ test('statements of one client that are sent without waiting go together once th
   client.release()
 })
 
+test('on one client, work waits for other work, so that a cancel request of one cannot hit the other', async () => {
+  await using proxy = await countingProxy(database.url)
+  await using t = testPool({ connectionString: proxy.url, max: 1 })
+  await prepare(t.pool, nap, [0, 1])
+  const client = await t.pool.connect()
+  const before = proxy.executions
+  const work = workWith()
+  const left = assert.rejects(work.run(() => client.query(nap, [3_600, 1])), { code: 'CALLER_GONE' })
+  const other = workWith().run(() => client.query(nap, [0, 2]))
+  await waitUntil('it runs', async () => {
+    const { rows } = await admin.query(
+      "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query = $1",
+      [nap]
+    )
+    return rows.length === 1
+  })
+  assert.equal(proxy.executions - before, 1)
+  work.leave()
+  await left
+  assert.equal((await other).rows[0].n, 2)
+  client.release()
+})
+
 test('a cursor among statements that go together gets its own rows, and so do they', async () => {
   await using t = testPool({ connectionString: database.url, max: 1 })
   await prepare(t.pool, divide, [1])
