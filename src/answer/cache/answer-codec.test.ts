@@ -24,7 +24,9 @@ test('what was encoded is decoded as it was, under its own key only', () => {
   fc.assert(
     fc.property(answer, fc.string(), (stored, other) => {
       const bytes = encodeAnswer(stored)
-      assert.deepEqual({ etag: undefined, version: undefined, ...decodeAnswer(bytes, stored.key) }, { ...stored })
+      assert.deepEqual({ etag: undefined, version: undefined, ...decodeAnswer(bytes, stored.key) }, {
+        ...stored,
+      })
       if (other !== stored.key) assert.equal(decodeAnswer(bytes, other), undefined)
     }),
     { numRuns: 150 }

@@ -28,7 +28,7 @@ export type Form = 'whole' | 'head' | 'not-modified'
 /** A body of up to so many bytes is kept as text, where it is ASCII: Node sends it in one piece with the headers. */
 const longestText = 16_384
 /** An entry beside its texts and body, as measured. */
-const baseBytes = 1_600
+const baseBytes = 2_150
 
 /** Headers that a 304 goes without: they are of the body, which the client has. @see RFC 9110, 15.4.5 */
 const ofBody = /^content-(?!location$|security-policy)|^last-modified$|^link$/

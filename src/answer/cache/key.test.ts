@@ -58,6 +58,30 @@ test('two requests have one key exactly when all that is keyed is the same', () 
   }
 })
 
+test('one text cut into parts in two ways makes two keys', () => {
+  const keys = maker({ vary: ['x-flag'], query: ['a'] })
+  const cuts = fc.array(fc.nat(8), { minLength: 4, maxLength: 4 })
+  fc.assert(
+    fc.property(fc.stringMatching(/^[1-3:j-]{8}$/), cuts, cuts, (whole, one, other) => {
+      const keyOf = (given: readonly number[]): readonly [key: string, parts: string] => {
+        const [a = 0, b = 0, c = 0, d = 0] = given.toSorted((left, right) => left - right)
+        const [user, origin, path, flag, query] = [
+          `u${whole.slice(0, a)}`,
+          whole.slice(a, b),
+          whole.slice(b, c),
+          whole.slice(c, d),
+          whole.slice(d),
+        ]
+        const asked = { user, origin, url: `${path}?`, headers: { 'x-flag': flag }, query: { a: query } }
+        return [String(keys.of(asking(asked))), JSON.stringify([user, origin, path, flag, query])]
+      }
+      const [[key, parts], [otherKey, otherParts]] = [keyOf(one), keyOf(other)]
+      assert.equal(key === otherKey, parts === otherParts)
+    }),
+    { numRuns: 300 }
+  )
+})
+
 test('the order of the query, and parts that were not chosen, make no other key', () => {
   const keys = maker({ scope: 'public', query: ['a', 'b'] })
   const keyOf = (url: string): string | NoKey => keys.of(asking({ url }))

@@ -53,6 +53,7 @@ const rows: readonly Row[] = [
   ['max-age=', control('max-age='), 'not-fresh'],
   ['max-age=abc', control('max-age=abc'), 'not-fresh'],
   ['max-age twice', control('max-age=60, max-age=0'), 'not-fresh'],
+  ['max-age twice, the smaller one first', control('max-age=0, max-age=60'), 'not-fresh'],
   ['s-maxage before max-age', control('max-age=0, s-maxage=60'), 'stored'],
   ['s-maxage=0', control('max-age=60, s-maxage=0'), 'not-fresh'],
   ['public', control('public'), 'stored'],
