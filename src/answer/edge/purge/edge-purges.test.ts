@@ -217,6 +217,25 @@ test('an edge that says when to come back is left alone until then', async () =>
   assert.deepEqual(it.edge.calls.slice(1).flatMap(({ keys }) => keys).toSorted(), ['a', 'b'])
 })
 
+test('neither an absurd Retry-After nor a listener that throws ends the purges', async () => {
+  await using it = setting({
+    backoff: { baseMs: 10, capMs: 10 },
+    onFailure: () => {
+      throw new Error('the log is full')
+    },
+  })
+  it.edge.failures.push(
+    new EdgePurgeError('cdn', 'limited', { detail: '429', status: 429, retryAfterMs: 10 ** 10 }),
+    new EdgePurgeError('cdn', 'unavailable', { detail: 'down' })
+  )
+  it.purges.start()
+  await it.purges.enqueue(undefined, ['a'])
+  await it.pass(50)
+  it.clock.advance(3_600_000)
+  await it.pass(200)
+  assert.equal(it.edge.calls.length, 3)
+})
+
 test('a purge that an edge refuses does not hold up the others', async () => {
   await using it = setting({ limits: { keysPerCall: 1 }, backoff: { baseMs: 10_000, capMs: 60_000 } })
   it.edge.failures.push(new EdgePurgeError('cdn', 'refused', { detail: '400', status: 400 }))

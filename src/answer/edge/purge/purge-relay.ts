@@ -7,7 +7,7 @@ import { EdgePurgeError } from './errors.ts'
 import type { PurgerMetrics } from './metrics.ts'
 import type { PurgeQueue } from './purge-queue.ts'
 
-/** Says what a person should know; at most once a call. */
+/** Says what a person should know; at most once a call. What it throws is ignored. */
 export type OnPurgeFailure = (failure: {
   readonly purger: string
   /** Calls in a row that were not accepted. */
@@ -36,6 +36,9 @@ export interface PurgeRelayOptions {
 
 /** A look right after an enqueue comes too early where its transaction is still open: looks are this far apart, then double. */
 const eagerMs = 5
+
+/** The longest wait that an edge may ask for: a mistake of its clock, say, must not stop its purges for good. */
+const longestAskedMs = 3_600_000
 
 /** Brings the purges of one edge from the queue to it. Any number of relays, in any processes, may serve one edge. */
 export class PurgeRelay {
@@ -145,8 +148,12 @@ export class PurgeRelay {
     if (tries !== undefined) metrics.outcomes[told?.failure ?? 'unavailable'].add()
     const jitterMs = fullJitter(Math.min(30, Math.max(tries ?? 0, this.#failures)), backoff, random)
     // Not before the edge asked, and not all at that moment.
-    const nextTryMs = Math.ceil((told?.retryAfterMs ?? 0) + jitterMs)
-    onFailure({ purger: purger.name, failures: this.#failures, nextTryMs, error })
+    const nextTryMs = Math.ceil(Math.min(longestAskedMs, told?.retryAfterMs ?? 0) + jitterMs)
+    try {
+      onFailure({ purger: purger.name, failures: this.#failures, nextTryMs, error })
+    } catch {
+      // Purges go on, whether or not somebody can be told.
+    }
     return nextTryMs
   }
 
