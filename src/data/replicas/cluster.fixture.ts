@@ -25,7 +25,10 @@ export class ModelServer {
   log: Commit[] = []
   standby: boolean
   answers = true
+  /** How often its sessions have begun anew. */
   started = 1
+  /** When the process began: not again after a crash of one of its children, which ends all sessions, too. */
+  booted = 1
 
   constructor (name: string, standby: boolean) {
     this.name = name
@@ -41,13 +44,21 @@ export class ModelServer {
   }
 }
 
+/** A connection of a model. */
+export interface ModelClient {
+  /** Whether the server has not started again since. */
+  readonly alive: boolean
+  query(): Promise<unknown>
+  release(destroy?: boolean): void
+}
+
 /** A primary and its standbys without PostgreSQL: positions in logs, replay, failovers, answers that come late. */
 export class ModelCluster {
   primary: ModelServer = new ModelServer('first', false)
   readonly standbys: readonly ModelServer[]
   readonly clock: ManualClock = manualClock()
   /** Answers that are on their way, oldest first. */
-  readonly underWay: (() => void)[] = []
+  readonly underWay: { readonly from: ModelServer; readonly arrive: () => void }[] = []
   /** Whether answers arrive at once. */
   prompt = true
   #commits = 0
@@ -81,6 +92,7 @@ export class ModelCluster {
   /** It loses what it had replayed and not written down. */
   restart (standby: ModelServer, lost: number): void {
     standby.started++
+    if (lost % 2 === 0) standby.booted++
     standby.log = standby.log.slice(0, Math.max(0, standby.log.length - lost))
   }
 
@@ -88,6 +100,35 @@ export class ModelCluster {
     const { primary } = this
     return standby.standby && standby !== primary &&
       standby.log.every(({ id }, at) => primary.log[at]?.id === id)
+  }
+
+  /** A pool of connections to a server; each new one takes its time, and ends with its server. */
+  pool (server: ModelServer): Pool {
+    let idle: ModelClient | undefined
+    const open = async (): Promise<ModelClient> => {
+      if (idle?.alive === true) return idle
+      await this.#arrival(server)
+      const { started } = server
+      const client: ModelClient = {
+        get alive () {
+          return server.started === started
+        },
+        async query () {
+          if (!client.alive) throw Object.assign(new Error('gone'), { code: 'DATABASE_LOST' })
+          return { rows: [{ started: String(server.booted), lsn: `0/${server.lsn.toString(16)}` }] }
+        },
+        release (destroy) {
+          idle = destroy === true ? undefined : client
+        },
+      }
+      return client
+    }
+    return { connect: open } as unknown as Pool
+  }
+
+  #arrival (from: ModelServer): Promise<void> {
+    if (this.prompt) return Promise.resolve()
+    return new Promise((arrive) => this.underWay.push({ from, arrive }))
   }
 
   /** A line to a server; the answer is what was so when it was asked. */
@@ -106,7 +147,7 @@ export class ModelCluster {
           page: 2 ** 30,
           system: 'cluster',
           standby: asked.standby,
-          started: String(started),
+          started: String(asked.booted),
         }
         // A connection ends with its server.
         const deliver = (): void =>
@@ -114,7 +155,7 @@ export class ModelCluster {
             resolve(row as Row) :
             reject(new Error('gone'))
         if (this.prompt) deliver()
-        else this.underWay.push(deliver)
+        else this.underWay.push({ from: asked, arrive: deliver })
         return promise
       },
       close: async () => {},
@@ -147,7 +188,7 @@ export async function modelWorker (
   const replicas = cluster.standbys.map((server) =>
     new Replica({
       name: server.name,
-      pool: {} as Pool,
+      pool: cluster.pool(server),
       line: cluster.line(() => server),
       primary,
       clock,

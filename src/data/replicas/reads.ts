@@ -3,6 +3,7 @@ import type { Pool, PoolClient } from 'pg'
 import { type Context, currentContext } from '../../kernel/index.ts'
 import { keptEffectOf } from './effect.ts'
 import { replicasFault } from './errors.ts'
+import type { WalPosition } from './lsn.ts'
 import type { ReplicaMetrics } from './metrics.ts'
 import { explain, inReadOnlyTransaction, readOnlyClient } from './read-only-client.ts'
 import type { Replica, ReplicaStatus } from './replica.ts'
@@ -162,7 +163,7 @@ export class ReadPool extends EventEmitter {
       return this.#readPrimary(text, values)
     }
     try {
-      return await readReplica(target, text, values, metrics)
+      return await readReplica(target, this.#floor(), text, values, metrics)
     } catch (error) {
       const fault = replicasFault(error)
       if (fault === undefined) return explain(error)
@@ -170,6 +171,11 @@ export class ReadPool extends EventEmitter {
       metrics.byPrimary.retry.add()
       return this.#readPrimary(text, values)
     }
+  }
+
+  /** What the current unit's reads must show. */
+  #floor (): WalPosition | undefined {
+    return this.#parts.notes.find(currentContext())?.floor
   }
 
   async #readPrimary (text: unknown, values: unknown): Promise<unknown> {
@@ -196,7 +202,7 @@ export class ReadPool extends EventEmitter {
     if (typeof target !== 'string') {
       target.inFlight++
       try {
-        const client = await target.connect()
+        const client = await target.connect(this.#floor())
         metrics.byReplica(target.name).add()
         return readOnlyClient(client, { mayWrite: false, quietly, onRelease: () => target.inFlight-- })
       } catch (error) {
@@ -212,6 +218,7 @@ export class ReadPool extends EventEmitter {
 
 async function readReplica (
   replica: Replica,
+  floor: WalPosition | undefined,
   text: unknown,
   values: unknown,
   metrics: ReplicaMetrics
@@ -219,7 +226,7 @@ async function readReplica (
   metrics.byReplica(replica.name).add()
   replica.inFlight++
   try {
-    const client = await replica.connect()
+    const client = await replica.connect(floor)
     try {
       const result = await (client.query as unknown as Query)(text, values)
       replica.succeeded()

@@ -148,20 +148,14 @@ export class Replica {
    * A connection to the very server that is watched: not to another one behind the same address, nor to one that
    * has started again since and replays anew.
    *
+   * @param floor what is read over it must show: it may have taken a while to get the connection
    * @throws Error with the code REPLICA_IN_DOUBT
    */
-  async connect (): Promise<PoolClient> {
+  async connect (floor: WalPosition | undefined): Promise<PoolClient> {
     const client = await this.#options.pool.connect()
-    if (this.#known.has(client)) return client
-    const before = this.#standing
     try {
-      // It refuses writes as it is, until it is promoted.
-      const [, { rows: [row] }] = await Promise.all([
-        client.query('SET default_transaction_read_only TO on'),
-        client.query<SessionRow>(sessionQuery),
-      ])
-      if (!isSame(row, before)) throw inDoubt(this.name)
-      this.#known.add(client)
+      if (!this.#known.has(client)) await this.#know(client)
+      if (floor !== undefined && !this.shows(floor)) throw inDoubt(this.name)
       return client
     } catch (error) {
       client.release(true)
@@ -185,6 +179,17 @@ export class Replica {
   async close (): Promise<void> {
     this.#stop()
     await this.#options.line.close()
+  }
+
+  async #know (client: PoolClient): Promise<void> {
+    const before = this.#standing
+    // It refuses writes as it is, until it is promoted.
+    const [, { rows: [row] }] = await Promise.all([
+      client.query('SET default_transaction_read_only TO on'),
+      client.query<SessionRow>(sessionQuery),
+    ])
+    if (!isSame(row, before)) throw inDoubt(this.name)
+    this.#known.add(client)
   }
 
   async #read (): Promise<void> {

@@ -299,7 +299,8 @@ test('closing leaves no connection to a replica behind', async () => {
     await worker.unit(() => worker.reads.query(texts, [1]))
     assert.deepEqual(await connections(), { n: 2 })
   }
-  await waitUntil('they are gone', async () => (await connections() as { readonly n: number }).n === 0)
+  const gone = async (): Promise<boolean> => (await connections() as { readonly n: number }).n === 0
+  await waitUntil('they are gone', gone, 5_000)
 })
 
 test('a wrong setting stops the boot', async () => {

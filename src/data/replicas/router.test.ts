@@ -38,7 +38,7 @@ test('what a unit wrote is asked for once, when a read needs it, and again after
   // The second question of two at once is the next one, in case the first was on its way before the write.
   assert.equal(asked(), 1)
   cluster.prompt = true
-  cluster.underWay.shift()!()
+  cluster.underWay.shift()!.arrive()
   assert.deepEqual(await Promise.all(reads), ['own_write', 'own_write'])
   cluster.prompt = false
   assert.equal(await worker.routeOf(context), 'own_write')
@@ -57,7 +57,7 @@ test('a read that was sent before a write ended does not count as after it', asy
   const before = worker.routeOf(context)
   worker.write(context, () => cluster.commit())
   cluster.prompt = true
-  cluster.underWay.shift()!()
+  cluster.underWay.shift()!.arrive()
   await before
   cluster.replay(cluster.standbys[0]!, 1)
   await worker.replicas[0]!.refresh()
