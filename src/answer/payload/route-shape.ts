@@ -135,7 +135,8 @@ export class RouteShape {
    * fields, made into what the version had, and packed. Nothing is sent that the serializer has not let through.
    */
   reshape (request: FastifyRequest, reply: FastifyReply, payload: unknown): unknown {
-    if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return payload
+    // Bytes are sent as they are: a handler has written them itself, or they are an earlier answer once more.
+    if (typeof payload !== 'string') return payload
     const shaping = request[shapingOf]
     if (shaping === undefined || mediaTypeOf(reply.getHeader('content-type')) !== jsonType) return payload
     const { statusCode } = reply
@@ -145,8 +146,7 @@ export class RouteShape {
     if (!packs && downgrade === undefined && set === undefined) return payload
     let document: unknown
     try {
-      const text = String(payload)
-      document = packs ? readJsonExactly(text) : JSON.parse(text)
+      document = packs ? readJsonExactly(payload) : JSON.parse(payload)
     } catch {
       // The handler has called something JSON that is not: it goes out as it is.
       return payload

@@ -202,3 +202,11 @@ test('an answer that is no success has the same form in every version', async (t
   assert.equal(answer.statusCode, 409)
   assert.deepEqual(answer.json(), { taken: true })
 })
+
+test('bytes are sent as they are: they may be an answer that was made for this version before', async (t) => {
+  const app = shapedApp(t, { versions: new ApiVersions(options) })
+  const kept = JSON.stringify({ name: 'Ada Lovelace', price: 5 })
+  app.post('/people', (_request, reply) => reply.type('application/json').send(Buffer.from(kept)))
+  const answer = await app.inject({ method: 'POST', url: '/people', payload: { name: 'Ada', price: 5 } })
+  assert.equal(answer.body, kept)
+})
