@@ -418,7 +418,7 @@ test('as NDJSON, parts come as they are ready', async (t) => {
 })
 
 test('a client that leaves a stream ends the parts that run, and starts no more', async (t) => {
-  const app = batchApp(t, { parallelism: 2 })
+  const app = batchApp(t, { parallelism: 2, deadline: '1h' })
   let started = 0
   let left = 0
   app.get('/fast', () => ({ fast: true }))
@@ -439,7 +439,7 @@ test('a client that leaves a stream ends the parts that run, and starts no more'
 })
 
 test('a client that leaves a batch ends the parts that run', async (t) => {
-  const app = batchApp(t)
+  const app = batchApp(t, { deadline: '1h' })
   const started = Promise.withResolvers<void>()
   const left = Promise.withResolvers<void>()
   app.post('/slow', (_request, reply) => {

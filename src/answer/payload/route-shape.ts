@@ -77,6 +77,7 @@ export class RouteShape {
         version === undefined ? '' : `v=${version.version}`,
         fields === undefined ? '' : `f=${fields.canonical}`,
       ].filter((part) => part !== '').join(';'),
+      cut: false,
     }
     request[shapingOf] = shaping
     return shaping
@@ -123,9 +124,12 @@ export class RouteShape {
     if (mediaTypeOf(reply.getHeader('content-type')) !== jsonType) return payload
     const { naming, fields } = this.parts
     const rename = naming === undefined ? undefined : byStatus(naming.responses, reply.statusCode)
-    const set = fields === undefined ? undefined : this.#fieldsFor(request, reply)
-    if (fields !== undefined && set !== undefined) {
-      reply.serializer(fields.serializer(set, reply) ?? fields.whole(reply))
+    const shaping = request[shapingOf]
+    const set = this.#fieldsFor(request, reply)
+    if (shaping !== undefined && fields !== undefined && set !== undefined) {
+      const own = fields.serializer(set, reply)
+      shaping.cut = own !== undefined
+      reply.serializer(own ?? fields.whole(reply))
     }
     return rename === undefined ? payload : rename(payload)
   }
@@ -142,7 +146,7 @@ export class RouteShape {
     const { statusCode } = reply
     const packs = shaping.format?.format === 'msgpack'
     const downgrade = isSuccess(statusCode) ? shaping.version?.downgrade : undefined
-    const set = this.#fieldsFor(request, reply)
+    const set = shaping.cut ? undefined : this.#fieldsFor(request, reply)
     if (!packs && downgrade === undefined && set === undefined) return payload
     let document: unknown
     try {

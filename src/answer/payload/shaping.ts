@@ -10,6 +10,8 @@ export interface Shaping {
   readonly version: VersionSteps | undefined
   /** Tells answers apart that differ by any of these; empty for the route's plain answer. */
   readonly variant: string
+  /** The serializer has written no more than the fields: nothing is to be cut any more. */
+  cut: boolean
 }
 
 /** Finds a request's shaping on it. A symbol, so that no decorator can collide with it. */

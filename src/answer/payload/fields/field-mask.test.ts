@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import { RecentMap } from '../recent-map.ts'
 import { addVary } from '../vary.ts'
 import { FieldMask, selectList } from './field-mask.ts'
+import { treeOf } from './field-tree.ts'
+import { maskedSchema } from './mask-schema.ts'
 
 test('a mask has a field when anything of it will be sent', () => {
   const mask = new FieldMask(['id', 'price.amount'])
@@ -49,4 +51,15 @@ test('Vary keeps what it says, names nothing twice, and an asterisk says all', (
   assert.equal(vary('Origin', 'accept'), 'Origin, accept')
   assert.equal(vary('origin, Accept', 'accept'), 'origin, Accept')
   assert.equal(vary('*', 'accept'), '*')
+})
+
+test('a schema of alternatives has no serializer of its own for a part of it', () => {
+  const properties = { id: { type: 'integer' }, name: { type: 'string' } }
+  const tree = treeOf([['id']])
+  assert.deepEqual(maskedSchema({ type: 'object', properties, required: ['name'] }, tree), {
+    type: 'object',
+    properties: { id: properties.id },
+  })
+  assert.equal(maskedSchema({ properties, anyOf: [{ required: ['id'] }] }, tree), undefined)
+  assert.equal(maskedSchema({ properties, $ref: '#/$defs/x' }, tree), undefined)
 })

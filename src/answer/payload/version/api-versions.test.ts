@@ -7,7 +7,7 @@ import { SettingError } from '../../../kernel/index.ts'
 import { unpackMessage } from '../format/index.ts'
 import { shapedApp } from '../shaped-app.fixture.ts'
 import { apiVersionOf } from '../shaping.ts'
-import { ApiVersions, type VersionOptions } from './api-versions.ts'
+import { ApiVersions, type RequestParts, type VersionOptions } from './api-versions.ts'
 
 type Fields = Record<string, unknown>
 
@@ -209,4 +209,31 @@ test('bytes are sent as they are: they may be an answer that was made for this v
   app.post('/people', (_request, reply) => reply.type('application/json').send(Buffer.from(kept)))
   const answer = await app.inject({ method: 'POST', url: '/people', payload: { name: 'Ada', price: 5 } })
   assert.equal(answer.body, kept)
+})
+
+test('the steps of several versions are taken in the order of time, and undone in that order backwards', () => {
+  const mark = (version: string) => ({
+    version,
+    routes: {
+      'GET /': {
+        request: ({ body, query }: RequestParts) => ({ body: [...body as string[], version], query }),
+        response: (document: unknown) => [...document as string[], version],
+      },
+    },
+  })
+  const versions = new ApiVersions({
+    first: '2023-01-01',
+    changes: ['2026-01-01', '2024-01-01', '2025-01-01'].map(mark),
+  })
+  const steps = versions.compile('GET /')
+  const { upgrade, downgrade } = steps.get('2023-01-01') ?? {}
+  assert.deepEqual(upgrade?.({ body: [], query: {} }).body, ['2024-01-01', '2025-01-01', '2026-01-01'])
+  assert.deepEqual(downgrade?.([], 200), ['2026-01-01', '2025-01-01', '2024-01-01'])
+  assert.deepEqual(steps.get('2025-01-01')?.downgrade?.([], 200), ['2026-01-01'])
+  assert.equal(steps.get('2026-01-01')?.upgrade, undefined)
+  assert.deepEqual([undefined, '', ' 2025-01-01 '].map((header) => versions.asked(header)), [
+    '2023-01-01',
+    '2023-01-01',
+    '2025-01-01',
+  ])
 })
