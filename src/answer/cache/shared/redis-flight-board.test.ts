@@ -51,7 +51,7 @@ describe('flights in Redis', { skip: redisProgram === undefined ? howToGetRedis 
       await follower.enter('again', 'b', 5_000)
       await leader.end('again', 'a', { kind: 'unshareable' })
       return heard.length > 0
-    })
+    }, 4_000)
     assert.deepEqual([...new Set(heard)], ['follower a'])
   })
 

@@ -10,7 +10,7 @@ import {
 } from '../../../engines/redis/redis.fixture.ts'
 import { waitUntil } from '../../../engines/wait-until.fixture.ts'
 import { systemClock } from '../../../kernel/index.ts'
-import type { Position, View } from './purge-log.ts'
+import type { Position, PurgeRecord, View } from './purge-log.ts'
 import { RedisInbox } from './redis-inbox.ts'
 import { RedisPurgeLog, type RedisPurgeLogOptions } from './redis-purge-log.ts'
 import { redisSharedCache } from './redis-shared-cache.ts'
@@ -22,9 +22,11 @@ let server: TestRedis
 let redis: Redis
 let prefix = ''
 let prefixes = 0
+const inboxes: RedisInbox[] = []
 
 function log (member: string, more: Partial<RedisPurgeLogOptions> = {}): RedisPurgeLog {
   const inbox = new RedisInbox(() => redis.duplicate(), systemClock)
+  inboxes.push(inbox)
   return new RedisPurgeLog({ redis, inbox, prefix, member, membershipMs, keepMs: 60_000, ...more })
 }
 
@@ -54,6 +56,7 @@ describe('the purges in Redis', { skip: redisProgram === undefined ? howToGetRed
     prefix = `log-${++prefixes}`
   })
   after(async () => {
+    for (const inbox of inboxes) inbox.close()
     redis.disconnect()
     await server[Symbol.asyncDispose]()
   })
@@ -180,6 +183,17 @@ describe('the purges in Redis', { skip: redisProgram === undefined ? howToGetRed
     } finally {
       await cache.close()
     }
+  })
+
+  test('a message that says nothing sensible is no reason to end', async () => {
+    const one = log('one')
+    const heard: unknown[] = []
+    await one.listen({ purged: (record) => heard.push(record), progressed: () => {} })
+    for (const message of ['', 'nonsense', '1 2 e hard', '1 2 e hard {'])
+      await redis.publish(`${prefix}:purges`, message)
+    const { sequence } = await one.append(nowhere, ['t'], 'soft')
+    await waitUntil('the next purge is heard', () => heard.length > 0)
+    assert.deepEqual(heard.map((record) => (record as PurgeRecord).sequence), [sequence])
   })
 
   test('nothing is left for ever: all keys end some time after the last member', async () => {

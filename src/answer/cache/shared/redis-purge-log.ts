@@ -71,8 +71,10 @@ export class RedisPurgeLog implements PurgeLog {
 
   listen ({ purged, progressed }: PurgeListener): Promise<Cancel> {
     return this.#options.inbox.listen(this.#channel, (message) => {
-      if (message.startsWith('settled ')) progressed(Number(message.slice('settled '.length)))
-      else purged(recordOf(message))
+      if (message.startsWith('settled ')) return progressed(Number(message.slice('settled '.length)))
+      const record = readRecord(message)
+      // What another version, or anybody, has said there is no reason to end: the log itself is what counts.
+      if (record !== undefined) purged(record)
     })
   }
 
@@ -102,6 +104,14 @@ export class RedisPurgeLog implements PurgeLog {
 }
 
 const nowhere: Position = { epoch: '', sequence: 0 }
+
+function readRecord (text: string): PurgeRecord | undefined {
+  try {
+    return recordOf(text)
+  } catch {
+    return undefined
+  }
+}
 
 /** `sequence previous epoch mode tags` */
 function recordOf (text: string): PurgeRecord {
