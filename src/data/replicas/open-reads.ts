@@ -27,7 +27,7 @@ export type ReplicaTarget =
   & (
     | {
       readonly url: string
-      /** Connections of this process to it at most; 2 more are taken now and then. @default that of the primary's pool */
+      /** Connections to it at most; one more asks it where it stands. @default that of the primary's pool */
       readonly poolSize?: number
     }
     /** A pool that obeys deadlines (`openPool`, `governPool`). Yours to close. */
