@@ -10,8 +10,8 @@ const single = /^bytes=(\d{0,15})-(\d{0,15})$/i
  * Reads a `Range` of one part.
  *
  * @param length of the whole
- * @returns `'ignore'` for what may be answered with the whole: several parts, other units, nonsense; `'unsatisfiable'` for
- *   one that lies beyond the end
+ * @returns `'ignore'` for what may be answered with the whole: several parts, other units, nonsense;
+ *   `'unsatisfiable'` for one that lies beyond the end
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-14.1.2
  */
 export function readRange (header: string, length: number): ByteRange | 'ignore' | 'unsatisfiable' {

@@ -37,9 +37,9 @@ const directive =
   /[\t ]*(?:([!#$%&'*+.^_`|~\w-]+)(?:[\t ]*=[\t ]*(?:"((?:[^"\\]|\\.)*)"|([^\s",]*)))?)?[\t ]*(,|$)/y
 
 /**
- * Reads a `Cache-Control` header so that no mistake in it allows more: directives in any case and with any argument
- * count (`private=`, `no-store="x"`), of two values the smaller one holds, a time that is no number is 0, and a header that
- * cannot be read at all forbids to store.
+ * Reads a `Cache-Control` header so that no mistake in it allows more: directives in any case and with any
+ * argument count (`private=`, `no-store="x"`), of two values the smaller one holds, a time that is no number
+ * is 0, and a header that cannot be read at all forbids to store.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9111#section-5.2
  */

@@ -1,4 +1,7 @@
-/** What the cache has to know of a request. One object that has these members will do, the request's own unit say. */
+/**
+ * What the cache has to know of a request. One object that has these members will do, the request's own unit
+ * say.
+ */
 export interface CacheRequest<Request = unknown> {
   readonly method: string
   /** Path and query as they were sent. */
@@ -12,7 +15,8 @@ export interface CacheRequest<Request = unknown> {
   /** Parameters of the path, for the tags. */
   readonly params: unknown
   /**
-   * Which form of the answer the caller wants, where somebody else than this cache has chosen it: part of the key.
+   * Which form of the answer the caller wants, where somebody else than this cache has chosen it: part of the
+   * key.
    * @default the only one
    */
   readonly variant?: string

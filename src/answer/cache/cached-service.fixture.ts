@@ -20,7 +20,9 @@ export interface Got {
 
 export type Handler = (asked: Asked) => MadeResponse | Promise<MadeResponse>
 
-/** A service with one cached route, on a clock of its own; it does with the cache what the request path does. */
+/**
+ * A service with one cached route, on a clock of its own; it does with the cache what the request path does.
+ */
 export class CachedService {
   readonly clock: ManualClock
   readonly registry = new MetricsRegistry()
@@ -165,4 +167,10 @@ function queryOf (url: string): Record<string, string | string[]> {
 /** An answer of a handler that says nothing of caching. */
 export function ok (body: string, headers: MadeResponse['headers'] = {}): MadeResponse {
   return { status: 200, headers: { 'content-type': 'application/json', ...headers }, body }
+}
+
+/** A handler whose answers differ from run to run. */
+export function counting (): Handler {
+  let runs = 0
+  return () => ok(`run ${++runs}`)
 }

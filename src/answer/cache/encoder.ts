@@ -1,4 +1,7 @@
-/** Makes the encoded forms of answers. It does so beside the event loop: an answer is served plain until its form is there. */
+/**
+ * Makes the encoded forms of answers. It does so beside the event loop: an answer is served plain until its
+ * form is there.
+ */
 export interface Encoder {
   /** Content codings, the preferred one first, e.g. `['zstd', 'br', 'gzip']`. */
   readonly encodings: readonly string[]

@@ -25,7 +25,10 @@ export interface EntryWays {
 /** Which part of an answer goes out. */
 export type Form = 'whole' | 'head' | 'not-modified'
 
-/** A body of up to so many bytes is kept as text, where it is ASCII: Node sends it in one piece with the headers. */
+/**
+ * A body of up to so many bytes is kept as text, where it is ASCII: Node sends it in one piece with the
+ * headers.
+ */
 const longestText = 16_384
 /** An entry beside its texts and body, as measured. */
 const baseBytes = 2_150
@@ -33,7 +36,9 @@ const baseBytes = 2_150
 /** Headers that a 304 goes without: they are of the body, which the client has. @see RFC 9110, 15.4.5 */
 const ofBody = /^content-(?!location$|security-policy)|^last-modified$|^link$/
 
-/** One kept answer, ready to be sent, plain and encoded. Times in milliseconds on the clock of the process. */
+/**
+ * One kept answer, ready to be sent, plain and encoded. Times in milliseconds on the clock of the process.
+ */
 export class Entry extends MemoryNode {
   readonly stored: Omit<StoredAnswer, 'body' | 'sequence'>
   readonly plain: Representation
@@ -222,7 +227,10 @@ export class Representation {
   }
 }
 
-/** As text where it can be; else in memory of its own, because a part of a larger piece would keep all of that. */
+/**
+ * As text where it can be; else in memory of its own, because a part of a larger piece would keep all of
+ * that.
+ */
 function compact (bytes: Buffer): string | Buffer {
   if (bytes.length <= longestText && isAscii(bytes)) return bytes.toString('latin1')
   if (bytes.buffer.byteLength === bytes.length) return bytes

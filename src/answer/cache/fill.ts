@@ -31,8 +31,8 @@ export type Filled =
   }
 
 /**
- * Looks for a missing answer, the cheapest way first: its version may still be current; the layer below may have it; another
- * process may be making it.
+ * Looks for a missing answer, the cheapest way first: its version may still be current; the layer below may
+ * have it; another process may be making it.
  *
  * @throws the signal's reason
  */
@@ -123,7 +123,7 @@ async function enterFleet<Request> (
     if (landing === 'leader-lost') continue
     const entry = receive(parts, key, landing.value)
     if (serves(entry)) return { entry, result: 'collapsed' }
-    // What cannot be read, or is not the version asked for, is made here; what was purged meanwhile is asked for once more.
+    // What cannot be read, or is of another version, is made here; what was purged meanwhile is asked for once more.
     if (entry === undefined || policy.checksVersionAlways) return 'alone'
   }
 }

@@ -140,6 +140,23 @@ test('a follower whose signal aborts gives up what it would have led', async () 
   assert.equal((await other.get()).body, 'run 1')
 })
 
+test('who leads after another has landed takes what that one made', async () => {
+  const subject = fleetOf(2)
+  const [one, other] = subject.services as [CachedService, CachedService]
+  subject.fleet.beforeEnter = async () => void await one.get()
+  assert.equal((await other.get()).body, 'run 1')
+  assert.equal(subject.runs, 1)
+})
+
+test('who leads when its own signal has aborted gives that up at once', async () => {
+  const subject = fleetOf(2)
+  const [one, other] = subject.services as [CachedService, CachedService]
+  const controller = new AbortController()
+  subject.fleet.beforeEnter = () => controller.abort(new Error('too late'))
+  await assert.rejects(one.get({ signal: controller.signal }), /too late/)
+  assert.equal((await other.get()).body, 'run 1')
+})
+
 test('a value that is cut off, altered, of another key or of another program is a miss', async () => {
   const subject = fleetOf(2)
   const [one, other] = subject.services as [CachedService, CachedService]

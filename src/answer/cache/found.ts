@@ -26,7 +26,8 @@ export type CacheResult =
 /**
  * An answer that is ready to be sent: `raw.writeHead(status, headers)`, then `raw.end(body, 'latin1')`.
  *
- * It belongs to its entry and is changed once a second, so send it in the turn in which you got it, or copy `headers`.
+ * It belongs to its entry and is changed once a second, so send it in the turn in which you got it, or copy
+ * `headers`.
  */
 export interface Answer {
   readonly kind: 'answer'
@@ -35,16 +36,22 @@ export interface Answer {
   readonly status: number
   /** Names and values in turn, as `writeHead` takes them. Node adds `Date`. */
   readonly headers: readonly string[]
-  /** A string is plain ASCII, so that Node can send it in one piece with the headers. Nothing for HEAD and 304. */
+  /**
+   * A string is plain ASCII, so that Node can send it in one piece with the headers. Nothing for HEAD and
+   * 304.
+   */
   readonly body: string | Buffer | undefined
   /**
-   * There for the one request of many that has to have the entry made anew, after it has been answered: call it, and when it
-   * gives a miss run the route in the background, as for any miss. Nobody else will while it is under way.
+   * There for the one request of many that has to have the entry made anew, after it has been answered: call
+   * it, and when it gives a miss run the route in the background, as for any miss. Nobody else will while it
+   * is under way.
    */
   readonly refresh: (() => Promise<Miss | undefined>) | undefined
 }
 
-/** Nothing is kept: the route has to run. It ends by exactly one of the calls below; further ones do nothing. */
+/**
+ * Nothing is kept: the route has to run. It ends by exactly one of the calls below; further ones do nothing.
+ */
 export interface Miss {
   readonly kind: 'miss'
   /**
@@ -52,8 +59,8 @@ export interface Miss {
    *
    * A 5xx is taken for a failure, see {@link Miss.fail}.
    *
-   * @returns what to send: the answer as the cache gives it (with its validators, perhaps as a 304 or 206), or an older one
-   *   when the route failed; `Unstored` when what the handler made is to be sent as it is
+   * @returns what to send: the answer as the cache gives it (with its validators, perhaps as a 304 or 206),
+   *   or an older one when the route failed; `Unstored` when what the handler made is to be sent as it is
    */
   store(response: MadeResponse): Answer | Unstored
   /** The route failed, or was refused before it ran. @returns an older answer, where the policy allows it */

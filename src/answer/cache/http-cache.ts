@@ -38,7 +38,11 @@ export interface HttpCacheOptions {
   readonly name?: string
   /** Stands before each key, so that a release does not get what another one made. @default '' */
   readonly namespace?: string
-  /** Response headers that belong to one request, and are not kept, beside those that never are. @default none */
+  /**
+   * Response headers that belong to one request, and are not kept, beside those that never are.
+   *
+   * @default none
+   */
   readonly perRequestHeaders?: readonly string[]
   /** For how long a leader that died holds up others, at most; above 0. @default '5s' */
   readonly lease?: Duration

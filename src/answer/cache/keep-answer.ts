@@ -134,7 +134,8 @@ export function uriTag (origin: string, url: string): string {
 }
 
 /**
- * The tags of the groups that a `Cache-Groups` or `Cache-Group-Invalidation` names. A header that cannot be read names none.
+ * The tags of the groups that a `Cache-Groups` or `Cache-Group-Invalidation` names. A header that cannot be
+ * read names none.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9875
  */

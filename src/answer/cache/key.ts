@@ -22,8 +22,8 @@ const longestUrl = 4_096
 const longestKey = 8_192
 
 /**
- * Makes the keys of one route. Whatever a caller can choose stands in a key with its length before it, so that no two sets of
- * inputs have one key: a key is read from left to right in one way only.
+ * Makes the keys of one route. Whatever a caller can choose stands in a key with its length before it, so
+ * that no two sets of inputs have one key: a key is read from left to right in one way only.
  */
 export class KeyMaker<Request> {
   readonly #prefix: string

@@ -101,7 +101,10 @@ function bodyFor ({ policy, dependsOn }: Case, request: CacheRequest<unknown>): 
   return JSON.stringify([request.origin, request.url.split('?')[0], ...values])
 }
 
-/** An honest handler: it says, in the ways that HTTP has, what the route has not declared. Credentials it never mentions. */
+/**
+ * An honest handler: it says, in the ways that HTTP has, what the route has not declared. Credentials it
+ * never mentions.
+ */
 function saysOf ({ policy, dependsOn }: Case): MadeResponse['headers'] {
   const { scope } = policy
   const headers = [...dependsOn].filter((input) =>

@@ -1,4 +1,7 @@
-/** How a flight ended: with a value; each has to go on its own; the route failed; or the leader left, and another may lead. */
+/**
+ * How a flight ended: with a value; each has to go on its own; the route failed; or the leader left, and
+ * another may lead.
+ */
 export type Outcome<Value> = Value | 'unshareable' | 'failed' | 'lost'
 
 /** One making of a value in this process, and those who wait for it. */
@@ -49,7 +52,10 @@ export class LocalFlights<Value> {
     return flight
   }
 
-  /** The answer of `key` could not be kept: so that requests for it are not served one after the other, none waits. */
+  /**
+   * The answer of `key` could not be kept: so that requests for it are not served one after the other, none
+   * waits.
+   */
   mark (key: string, nowMs: number): void {
     if (this.#marks.size >= mostMarks) this.#marks.clear()
     this.#marks.set(key, nowMs + markedMs)

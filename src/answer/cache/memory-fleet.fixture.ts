@@ -7,6 +7,8 @@ export class MemoryFleet {
   readonly leads: LeadFlight[] = []
   readonly #flights = processCache()
   gets = 0
+  /** Runs once, before the next one enters a flight. */
+  beforeEnter: (() => void | Promise<void>) | undefined
   current = true
 
   join (): SharedCache {
@@ -31,7 +33,12 @@ export class MemoryFleet {
       },
       set: async (key, value) => void this.values.set(key, value),
       delete: async (key) => void this.values.delete(key),
-      enter: async (key, leaseMs) => this.#enter(await this.#flights.enter(key, leaseMs), key),
+      enter: async (key, leaseMs) => {
+        const { beforeEnter } = this
+        this.beforeEnter = undefined
+        await beforeEnter?.()
+        return this.#enter(await this.#flights.enter(key, leaseMs), key)
+      },
       close: async () => {},
       [Symbol.asyncDispose]: async () => {},
     }

@@ -52,7 +52,10 @@ function zipf (count: number, random: Random): () => number {
   }
 }
 
-/** Share of hits of a Zipf mix over 20,000 keys in room for 500, into which a scan of new keys breaks every so often. */
+/**
+ * Share of hits of a Zipf mix over 20,000 keys in room for 500, into which a scan of new keys breaks every so
+ * often.
+ */
 function hitRatio (cache: Lru | S3Fifo, scan: number): number {
   const next = zipf(20_000, seededRandom(7))
   let [hits, reads, scanned] = [0, 0, 0]

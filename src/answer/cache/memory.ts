@@ -54,11 +54,13 @@ const newcomersShare = 0.1
 const mostUses = 3
 
 /**
- * Memory bounded in bytes, by S3-FIFO: newcomers live in a tenth of the room, and only those that are read again before
- * they fall out of it move to the rest; those that come back soon after they fell out move there at once. So a scan, whose
- * keys are read once, passes through that tenth. A read writes one small number; everything is O(1).
+ * Memory bounded in bytes, by S3-FIFO: newcomers live in a tenth of the room, and only those that are read
+ * again before they fall out of it move to the rest; those that come back soon after they fell out move there
+ * at once. So a scan, whose keys are read once, passes through that tenth. A read writes one small number;
+ * everything is O(1).
  *
- * @see https://dl.acm.org/doi/10.1145/3600006.3613147 FIFO queues are all you need for cache eviction (SOSP 2023)
+ * @see https://dl.acm.org/doi/10.1145/3600006.3613147 FIFO queues are all you need for cache eviction (SOSP
+ *   2023)
  */
 export class BoundedMemory<Node extends MemoryNode> {
   readonly maxBytes: number

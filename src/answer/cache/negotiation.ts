@@ -1,6 +1,8 @@
 import Negotiator from 'negotiator'
 
-/** Remembers what it made of short texts, of which there are few in practice; forgets all when there are many. */
+/**
+ * Remembers what it made of short texts, of which there are few in practice; forgets all when there are many.
+ */
 function remembering<Result> (make: (text: string) => Result): (text: string) => Result {
   const known = new Map<string, Result>()
   let lastText: string | undefined
@@ -24,7 +26,10 @@ type PreferringNegotiator = {
   encodings(available: readonly string[], options: { readonly preferred: readonly string[] }): string[]
 }
 
-/** Makes the function that chooses one of `encodings` by `Accept-Encoding`; of several that are as good, the first. */
+/**
+ * Makes the function that chooses one of `encodings` by `Accept-Encoding`; of several that are as good, the
+ * first.
+ */
 export function encodingChooser (encodings: readonly string[]): (header: string) => string {
   const available = [...encodings, 'identity']
   return remembering((header) => {
@@ -33,12 +38,17 @@ export function encodingChooser (encodings: readonly string[]): (header: string)
   })
 }
 
-/** Makes the function that chooses one of `types` by `Accept`; undefined when the client takes none of them. */
+/**
+ * Makes the function that chooses one of `types` by `Accept`; undefined when the client takes none of them.
+ */
 export function typeChooser (types: readonly string[]): (header: string) => string | undefined {
   return remembering((header) => new Negotiator({ headers: { accept: header } }).mediaType(types))
 }
 
-/** Makes the function that chooses one of `locales` by `Accept-Language`: the first one when the client takes none. */
+/**
+ * Makes the function that chooses one of `locales` by `Accept-Language`: the first one when the client takes
+ * none.
+ */
 export function localeChooser (locales: readonly [string, ...string[]]): (header: string) => string {
   return remembering((header) =>
     new Negotiator({ headers: { 'accept-language': header } }).language(locales) ?? locales[0]
@@ -46,8 +56,8 @@ export function localeChooser (locales: readonly [string, ...string[]]): (header
 }
 
 /**
- * The language to answer in: the one by which the cache keys the answers of a route with these `locales`. Handlers of such
- * routes must choose by this function, too.
+ * The language to answer in: the one by which the cache keys the answers of a route with these `locales`.
+ * Handlers of such routes must choose by this function, too.
  *
  * @param header the request's `Accept-Language`
  * @param locales the preferred one first; at least one

@@ -45,7 +45,10 @@ export class PreparedAnswer implements Answer {
     this.#ageAt = isNew ? 0 : headers.length + 1
   }
 
-  /** Says how old the answer is and how long it is fresh, in whole seconds; a negative `ttl` is how long it has been stale. */
+  /**
+   * Says how old the answer is and how long it is fresh, in whole seconds; a negative `ttl` is how long it
+   * has been stale.
+   */
   at (age: number, ttl: number): this {
     if (age === this.#age && ttl === this.#ttl) return this
     this.#age = age

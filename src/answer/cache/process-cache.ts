@@ -20,8 +20,8 @@ export interface ProcessCacheOptions {
 }
 
 /**
- * The shared cache of a process that shares nothing: flights and purges among those who hold this object, and no entries,
- * because the process's own memory is above it already.
+ * The shared cache of a process that shares nothing: flights and purges among those who hold this object, and
+ * no entries, because the process's own memory is above it already.
  */
 export function processCache ({ clock = systemClock, maxTags }: ProcessCacheOptions = {}): SharedCache {
   return new ProcessCache(clock, new PurgeLedger(maxTags))

@@ -7,9 +7,9 @@ interface TagRecord {
 }
 
 /**
- * The purges that a process has applied: the part of {@link Purges} that is memory. It keeps one record a tag and a bounded
- * number of them; what it forgets it takes for purged, so that an entry may be made anew once too often and never lives
- * on after its purge.
+ * The purges that a process has applied: the part of {@link Purges} that is memory. It keeps one record a tag
+ * and a bounded number of them; what it forgets it takes for purged, so that an entry may be made anew once
+ * too often and never lives on after its purge.
  */
 export class PurgeLedger {
   readonly #maxTags: number

@@ -1,12 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { CachedService, ok } from './cached-service.fixture.ts'
-
-/** Answers that differ from run to run. */
-function counting (): CachedService['handler'] {
-  let runs = 0
-  return () => ok(`run ${++runs}`)
-}
+import { CachedService, counting, ok } from './cached-service.fixture.ts'
 
 test('a second request within the time to live runs nothing; the first after it does', async () => {
   const service = new CachedService({ ttl: '10s' }, counting())
@@ -223,108 +217,6 @@ test('an answer that may no longer be kept replaces what was; a refusal of one c
   service.handler = () => ok('mine', { 'cache-control': 'private' })
   assert.equal((await service.get()).body, 'mine')
   assert.equal(service.cache.stats.entries, 0)
-})
-
-test('a version that is still current makes a stale answer fresh again, without the handler', async () => {
-  let version: string | number = 1
-  let asked = 0
-  const service = new CachedService({
-    ttl: '10s',
-    version () {
-      asked++
-      return version
-    },
-  }, counting())
-  await service.get()
-  service.clock.advance(10_000)
-  const validated = await service.get()
-  assert.equal(validated.body, 'run 1')
-  assert.equal(
-    validated.headers['cache-status'],
-    'plimsoll; fwd=stale; detail=version-is-current; stored; ttl=10'
-  )
-  assert.equal(validated.headers['age'], undefined)
-  const tag = validated.headers['etag'] ?? ''
-  service.clock.advance(9_999)
-  assert.equal((await service.get()).headers['age'], '9')
-  assert.equal(asked, 2)
-  service.clock.advance(1)
-  assert.equal((await service.get({ headers: { 'if-none-match': tag } })).status, 304)
-  assert.equal(service.runs, 1)
-  version = 2
-  service.clock.advance(10_000)
-  assert.equal((await service.get()).body, 'run 2')
-})
-
-test('a version that is checked always keeps even a fresh answer from being served once it has changed', async () => {
-  let version = 1
-  const service = new CachedService(
-    { ttl: '1h', version: async () => version, checkVersion: 'always' },
-    counting()
-  )
-  await service.get()
-  assert.equal((await service.get()).body, 'run 1')
-  version = 2
-  assert.equal((await service.get()).body, 'run 2')
-  assert.equal((await service.get()).body, 'run 2')
-})
-
-test('a version that cannot be told makes the answer anew, and is said once', async () => {
-  const service = new CachedService({
-    ttl: '10s',
-    version () {
-      throw new Error('down')
-    },
-  }, counting())
-  await service.get()
-  assert.equal((await service.get()).body, 'run 1')
-  service.clock.advance(10_000)
-  assert.equal((await service.get()).body, 'run 2')
-  assert.deepEqual(service.notices.map(({ reason }) => reason), ['config.cache.version'])
-})
-
-test("a client's Cache-Control is ignored by default", async () => {
-  const service = new CachedService({}, counting())
-  await service.get()
-  for (const directive of ['no-cache', 'no-store', 'max-age=0', 'only-if-cached']) {
-    assert.equal((await service.get({ headers: { 'cache-control': directive } })).body, 'run 1')
-  }
-})
-
-test("a client's Cache-Control is honoured where the route says so", async () => {
-  const service = new CachedService({ ttl: '10s', clientDirectives: 'honour' }, counting())
-  const ask = async (directive: string): Promise<string> => {
-    const { status, body } = await service.get({ headers: { 'cache-control': directive } })
-    return status === 200 ? body : String(status)
-  }
-  assert.equal(await ask('only-if-cached'), '504')
-  await service.get()
-  service.clock.advance(4_000)
-  assert.equal(await ask('only-if-cached'), 'run 1')
-  assert.equal(await ask('max-age=4'), 'run 1')
-  assert.equal(await ask('min-fresh=6'), 'run 1')
-  assert.equal(await ask('max-age=3'), 'run 2')
-  service.clock.advance(4_000)
-  assert.equal(await ask('min-fresh=7'), 'run 3')
-  assert.equal(await ask('no-cache'), 'run 4')
-  assert.equal(await ask('max-age=0'), 'run 5')
-  assert.equal(await ask('no-cache, only-if-cached'), '504')
-  assert.equal(await ask('no-store'), 'run 6')
-  assert.equal((await service.get({ headers: { pragma: 'no-cache' } })).body, 'run 7')
-  assert.equal(await ask(''), 'run 7')
-})
-
-test('a client that takes stale answers gets them while they are kept', async () => {
-  const service = new CachedService(
-    { ttl: '10s', staleIfError: '60s', clientDirectives: 'honour' },
-    counting()
-  )
-  await service.get()
-  service.clock.advance(15_000)
-  assert.equal((await service.get({ headers: { 'cache-control': 'max-stale=6' } })).body, 'run 1')
-  await service.settle()
-  service.clock.advance(15_000)
-  assert.equal((await service.get({ headers: { 'cache-control': 'max-stale=4' } })).body, 'run 3')
 })
 
 test('absurdly long URLs and keys pass by', async () => {

@@ -15,8 +15,9 @@ import { textOf } from './storing.ts'
 /** A route whose answers are cached. */
 export interface CachedRoute<Request = unknown> {
   /**
-   * What the cache has for a request. At once when memory can tell, without a promise; a promise when another request, another
-   * layer or the route's `version` has to be waited for. It rejects with the reason of the request's signal only.
+   * What the cache has for a request. At once when memory can tell, without a promise; a promise when another
+   * request, another layer or the route's `version` has to be waited for. It rejects with the reason of the
+   * request's signal only.
    */
   lookup(request: CacheRequest<Request>): Found | Promise<Found>
 }

@@ -45,7 +45,9 @@ export function remember (parts: RouteParts<never>, stored: StoredAnswer): Entry
   return entry
 }
 
-/** Takes what another layer or process had into memory, unless it is gone; undefined when it cannot be read. */
+/**
+ * Takes what another layer or process had into memory, unless it is gone; undefined when it cannot be read.
+ */
 export function receive (
   parts: RouteParts<never>,
   key: string,

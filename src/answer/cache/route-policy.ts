@@ -11,20 +11,30 @@ export interface CachedRouteOptions<Request = unknown> {
   readonly policy: CachePolicy<Request>
   /** What the service can tell of a caller before the cache is asked. */
   readonly knows: { readonly tenant: boolean; readonly user: boolean }
-  /** The route asks who its caller is. Its answers are public only if its policy says so twice. @default false */
+  /**
+   * The route asks who its caller is. Its answers are public only if its policy says so twice.
+   *
+   * @default false
+   */
   readonly identified?: boolean
   /**
-   * Who may have the answer is decided after the cache has been asked, by a signature's verification say, so that none can be
-   * served from it. @default false
+   * Who may have the answer is decided after the cache has been asked, by a signature's verification say, so
+   * that none can be served from it.
+   *
+   * @default false
    */
   readonly guarded?: boolean
   /** Parts of the query that the route's schema names. @default unknown: all */
   readonly queryNames?: readonly string[]
-  /** Request headers by which `variant` of a request was chosen, so that an answer may vary on them. @default none */
+  /**
+   * Request headers by which `variant` of a request was chosen, so that an answer may vary on them.
+   *
+   * @default none
+   */
   readonly variedBy?: readonly string[]
   /**
-   * Headers for clients and other caches, put in place of those of the same name when an answer is kept; not read by this
-   * cache. `headers` are the handler's own.
+   * Headers for clients and other caches, put in place of those of the same name when an answer is kept; not
+   * read by this cache. `headers` are the handler's own.
    *
    * @default none
    */

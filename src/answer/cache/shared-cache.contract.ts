@@ -219,7 +219,10 @@ export function testSharedCache (name: string, open: () => Promise<SharedCacheSu
   })
 }
 
-/** What is promised where there are several processes: each run of {@link testSharedCache} that has them adds this. */
+/**
+ * What is promised where there are several processes: each run of {@link testSharedCache} that has them adds
+ * this.
+ */
 export function testFleetCache (name: string, open: () => Promise<FleetSubject>): void {
   test(`${name}: when the leader's process dies its followers learn so, and exactly one takes over`, async () => {
     await using fleet = await open()

@@ -3,7 +3,10 @@ export interface StoredAnswer {
   /** The whole key, so that a value that came under another one is known for foreign. */
   readonly key: string
   readonly status: number
-  /** Names and values in turn; without those that are written for each answer anew (length, age, tag, `Cache-Status`). */
+  /**
+   * Names and values in turn; without those that are written for each answer anew (length, age, tag,
+   * `Cache-Status`).
+   */
   readonly headers: readonly string[]
   readonly body: Buffer
   /** Undefined where answers of this status have none. */

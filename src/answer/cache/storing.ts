@@ -41,8 +41,8 @@ const permanent: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308])
 const negative: ReadonlySet<number> = new Set([404, 410])
 
 /**
- * Whether and how long an answer may be kept, by RFC 9111 for a shared cache and by what the route says. Tags and size are
- * for others to judge.
+ * Whether and how long an answer may be kept, by RFC 9111 for a shared cache and by what the route says. Tags
+ * and size are for others to judge.
  *
  * @param origin the request's `Origin`
  * @see https://www.rfc-editor.org/rfc/rfc9111#section-3
@@ -92,7 +92,10 @@ function lifetimeOf (
   }
 }
 
-/** What the handler itself allows. `s-maxage` does not forbid stale answers here: the route's policy speaks to this cache, it to others. */
+/**
+ * What the handler itself allows. `s-maxage` does not forbid stale answers here: the route's policy speaks to
+ * this cache, it to others.
+ */
 function ownLifetimeMs (
   control: CacheControl,
   expires: string | undefined,

@@ -11,7 +11,8 @@ const placeholder = /\{([^{}]*)\}/g
 /**
  * Makes the function that names an answer's tags.
  *
- * @throws SettingError for a name that no purge could ask for: with a parameter that the path does not have, say
+ * @throws SettingError for a name that no purge could ask for: with a parameter that the path does not have,
+ *   say
  */
 export function compileTags<Request> (
   tags: NonNullable<CachePolicy<Request>['tags']>,
