@@ -24,6 +24,9 @@ import { Subject } from './subject.ts'
 const root = fileURLToPath(new URL('../../', import.meta.url)).replace(/[\\/]$/, '')
 const flightsOf: readonly number[] = [10, 50]
 
+/** Until code is compiled and statements are prepared; less favours whoever has less code. */
+const warmUpMs = 1_500
+
 interface Case {
   readonly query: QueryName
   readonly flights: number
@@ -48,7 +51,7 @@ export const read: Benchmark = {
     for (const query of queryNames) {
       for (const flights of flightsOf) {
         say(`${query}, ${flights} at a time`)
-        for (const subject of subjects) await subject.measure({ query, flights, ms: ms / 2 })
+        for (const subject of subjects) await subject.measure({ query, flights, ms: warmUpMs })
         const measured = await interleave(
           subjects,
           quick ? 3 : 9,
