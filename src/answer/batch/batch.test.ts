@@ -117,6 +117,9 @@ test('bodies: JSON as it is, text as text, anything else as base64, none for non
     [undefined, undefined],
     ['ab', undefined],
   ])
+  const lines = await post(app, [get('a', '/pretty')], { accept: 'application/x-ndjson' })
+  assert.equal(lines.body.split('\n').length, 2)
+  assert.equal(lines.headers['vary'], 'accept')
 })
 
 test('identical GETs run once; other parts are never merged', async (t) => {
@@ -178,7 +181,11 @@ test('a part runs after those it depends on, and not at all when one of them fai
 
 test('a part has the address, the credentials and the proxies of its batch, and nothing of its body or form', async (t) => {
   const app = batchApp(t)
-  app.post('/echo', (request) => ({ headers: request.headers, ip: request.ip }))
+  app.post('/echo', (request) => ({
+    headers: request.headers,
+    ip: request.ip,
+    peer: request.raw.socket.remoteAddress,
+  }))
   const answer = await app.inject({
     method: 'POST',
     url: '/batch',
@@ -207,7 +214,8 @@ test('a part has the address, the credentials and the proxies of its batch, and 
       }],
     },
   })
-  const { headers, ip } = answer.json().responses[0].body
+  const { headers, ip, peer } = answer.json().responses[0].body
+  assert.equal(peer, '192.0.2.7')
   assert.equal(ip, '203.0.113.9')
   assert.equal(headers.authorization, 'Bearer secret')
   assert.equal(headers.cookie, 'session=1')

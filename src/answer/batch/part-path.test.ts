@@ -93,3 +93,9 @@ test('no path that is let through leads out for who resolves it as it is, or dec
     { numRuns: 2_000 }
   )
 })
+
+test('what names a host is no path, whatever paths have to begin with', () => {
+  for (const path of ['//evil.example/', '//', 'http://evil.example/', '/\\evil.example/']) {
+    assert.notEqual(pathFault(path, '/'), undefined, path)
+  }
+})
