@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { systemClock } from '../src/kernel/index.ts'
 import { cache } from './cache/cache.ts'
+import { edge } from './edge/edge.ts'
 import { fairness } from './fairness/fairness.ts'
 import { floor } from './floor/floor.ts'
 import { generator } from './generator/generator.ts'
@@ -19,7 +20,10 @@ import { idempotency } from './idempotency/idempotency.ts'
 import { idle } from './idle/idle.ts'
 import { limiter } from './limiter/limiter.ts'
 import { overload } from './overload/index.ts'
+import { purge } from './purge/purge.ts'
+import { read } from './read/read.ts'
 import { reload } from './reload/reload.ts'
+import { replica } from './replica/replica.ts'
 import { start } from './start/start.ts'
 import { stream } from './stream/stream.ts'
 
@@ -35,6 +39,10 @@ const benchmarks: readonly Benchmark[] = [
   fairness,
   cache,
   stream,
+  edge,
+  read,
+  replica,
+  purge,
 ]
 
 const usage = `npm run bench -- NAME [--json] [--quick] [--gate]

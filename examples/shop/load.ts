@@ -16,7 +16,7 @@ export default defineLoad({
       weight: 4,
       think: { mean: '500ms' },
       steps: [
-        get(({ random }) => `/products?limit=20&after=${between(random, 0, 99_000)}`, { name: 'page' }),
+        get(({ random }) => `/products?limit=20&categoryId=${between(random, 1, 50)}`, { name: 'page' }),
         get(({ previous, random }) => `/products/${pick(random, previous.json<Page>().items).id}`, {
           name: 'product',
         }),

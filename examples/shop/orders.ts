@@ -1,6 +1,7 @@
 import { Problem, type ServiceApp } from 'plimsoll'
 import type { Transaction } from 'plimsoll/data'
 import { Type } from 'typebox'
+import { tagOf } from './products.ts'
 
 const OrderItem = Type.Object({
   productId: Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 }),
@@ -41,12 +42,16 @@ export function orderRoutes (app: ServiceApp): void {
   app.post('/orders', {
     schema: { summary: 'Places an order', body: NewOrder, response: { 201: Order } },
     config: { criticality: 'critical', idempotency: 'accepted', limit: { perSecond: 100, by: 'client' } },
-  }, async (request, reply) =>
-    request.transaction(async (tx) => {
-      const order = await placeOrder(tx, mergeItems(request.body.items))
-      void reply.code(201).header('location', `/orders/${order.id}`)
-      return order
-    }))
+  }, async (request, reply) => {
+    const order = await request.transaction(async (tx) => {
+      const placed = await placeOrder(tx, mergeItems(request.body.items))
+      void reply.code(201).header('location', `/orders/${placed.id}`)
+      return placed
+    })
+    // Whoever ordered sees the new stock at once, on every worker and machine.
+    await app.cache.purge(order.items.map(({ productId }) => tagOf(productId)), { soft: false })
+    return order
+  })
 
   app.get('/orders/:id', {
     schema: { summary: 'One order with its items', params: OrderId, response: { 200: Order } },

@@ -11,8 +11,8 @@ export default defineService({
     migrations: new URL('./migrations/', import.meta.url),
     seed: new URL('./seed.sql', import.meta.url),
   },
-  routes (app) {
-    productRoutes(app)
+  async routes (app) {
+    await productRoutes(app)
     orderRoutes(app)
   },
   // Opens a connection and has PostgreSQL read its catalogue before the first customer waits for it.

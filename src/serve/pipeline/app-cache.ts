@@ -127,8 +127,10 @@ export class CacheHolder {
     tags: readonly string[],
     { soft = true }: { readonly soft?: boolean } = {}
   ): Promise<PurgeReceipt> {
-    const receipt = await this.#get().cache.purge(tags, { soft })
-    await this.#parts.options.purgeEdges?.(tags, { soft })
+    const { purgeEdges } = this.#parts.options
+    // A CDN that asks for a soft-purged answer must not get the old one from here: it would keep that as a fresh one.
+    const receipt = await this.#get().cache.purge(tags, { soft: soft && purgeEdges === undefined })
+    await purgeEdges?.(tags, { soft })
     return receipt
   }
 

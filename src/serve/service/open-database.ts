@@ -54,8 +54,8 @@ export async function openDatabase (
   const notes = new WriteNotes()
   const observer = statementWatch({ mode: watch, registry, logger })
   const observers: readonly StatementObserver[] = replicas.length === 0 ? [observer] : [observer, notes]
-  const governed = { registry, waitMs, statementTimeouts, preparedStatements }
-  const data = governPool(pool, { ...governed, observers })
+  const governed = { waitMs, statementTimeouts, preparedStatements }
+  const data = governPool(pool, { ...governed, registry, observers })
   const reads = await openReads({
     primary: data,
     notes,

@@ -1,0 +1,1 @@
+create index product_price on product (price_cents, id);
