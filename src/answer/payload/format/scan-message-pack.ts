@@ -16,7 +16,7 @@ interface Frame {
   readonly underConstructor: boolean
 }
 
-/** Sizes that follow a token: fixed ones, by token from 0xc0 on; -1 is read otherwise, -2 is refused. */
+/** Bytes that follow a token which is neither text nor a container; what is not named here is refused. */
 const fixedSize: Readonly<Record<number, number>> = {
   0xc0: 0,
   0xc2: 0,
