@@ -131,6 +131,14 @@ test('memory never holds more bytes than it may, whatever comes, and counts exac
   )
 })
 
+test('what was read while it was new outlives a scan of all the room; what was not does not', () => {
+  const memory = new BoundedMemory<MemoryNode>(100)
+  for (const key of ['read', 'unread']) memory.set(new MemoryNode(key, 1))
+  memory.get('read')
+  for (let at = 0; at < 1_000; at++) memory.set(new MemoryNode(`scan ${at}`, 1))
+  assert.ok(memory.get('read') !== undefined && memory.get('unread') === undefined)
+})
+
 test('a sweep comes by every node in turn, however small its steps', () => {
   const memory = new BoundedMemory<MemoryNode>(1_000)
   for (let at = 0; at < 100; at++) memory.set(new MemoryNode(String(at), 1))

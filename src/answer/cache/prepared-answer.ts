@@ -20,7 +20,6 @@ export class PreparedAnswer implements Answer {
   /** Where the age stands in the headers; 0 where it does not. */
   readonly #ageAt: number
   #age = -1
-  #ttl = 0
 
   /**
    * @param headers names and values in turn; `age` and `cache-status` are added
@@ -46,13 +45,12 @@ export class PreparedAnswer implements Answer {
   }
 
   /**
-   * Says how old the answer is and how long it is fresh, in whole seconds; a negative `ttl` is how long it
-   * has been stale.
+   * Says how old the answer is and how long it is fresh, in whole seconds; a negative `ttl` is how long it has been
+   * stale. The sum of both is the same in each call.
    */
   at (age: number, ttl: number): this {
-    if (age === this.#age && ttl === this.#ttl) return this
+    if (age === this.#age) return this
     this.#age = age
-    this.#ttl = ttl
     const { headers } = this
     if (this.#ageAt > 0) headers[this.#ageAt] = textOfNumber(age)
     headers[headers.length - 1] = this.#statusHead + textOfNumber(ttl)

@@ -100,7 +100,7 @@ const write = {
 }
 
 test('an unsafe request that succeeded ends what is kept of its URI, whatever its query, and of Location', async () => {
-  const service = tagged()
+  const service = tagged({ staleWhileRevalidate: '1h' })
   const urls = ['/things/1', '/things/1?a=1', '/things/2', '/things/3', '/things/4']
   const fill = async (): Promise<void> => {
     for (const url of urls) await service.get({ url })
@@ -110,6 +110,7 @@ test('an unsafe request that succeeded ends what is kept of its URI, whatever it
     ...write,
     headers: { location: '/things/2', 'content-location': 'https://shop.example/things/3' },
   })
+  assert.equal((await service.get()).body, `run ${urls.length + 1}`)
   await fill()
   assert.equal(service.runs, urls.length + 4)
 })
