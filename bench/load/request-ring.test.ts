@@ -25,7 +25,7 @@ test('a prepared request is complete, and carries its traceparent', () => {
 test('ids stand in the path, each of them, with the headers that were asked for', () => {
   const options = { path: '/things/{id}', ids: 3, headers: { 'if-none-match': '"a"' } }
   const texts = preparedRequests(options, 'h', ['a', 'b', 'c']).map(String)
-  assert.deepEqual(texts.map((text) => /^GET (\S+)/.exec(text)?.[1]).sort(), [
+  assert.deepEqual(texts.map((text) => /^GET (\S+)/.exec(text)?.[1]).toSorted(), [
     '/things/1',
     '/things/2',
     '/things/3',

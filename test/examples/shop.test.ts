@@ -39,8 +39,8 @@ test('pages follow each other without a gap or a repeat, to the last one', async
   const ids: number[] = []
   let query: string | undefined = 'limit=100&categoryId=7&fields=id'
   while (query !== undefined) {
-    const page = await app.inject(`/products?${query}`)
-    const { items, next }: { items: { id: number }[]; next: string | null } = page.json()
+    const page: LightMyRequestResponse = await app.inject(`/products?${query}`)
+    const { items, next } = page.json() as { items: { id: number }[]; next: string | null }
     ids.push(...items.map(({ id }) => id))
     query = next === null ? undefined : `limit=100&categoryId=7&fields=id&cursor=${next}`
   }

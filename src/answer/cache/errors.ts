@@ -7,7 +7,7 @@ export class CachePurgeError extends Error {
 
   constructor (tags: readonly string[], cause?: unknown) {
     super(
-      `the purge of ${tags.length} tags was applied in this process only, because the shared cache does not answer; try it again`,
+      `the purge of ${tags.length} tags was surely applied in this process only, because the shared cache does not answer; try it again`,
       cause === undefined ? undefined : { cause }
     )
     this.tags = tags

@@ -36,6 +36,8 @@ export interface Answer {
   readonly status: number
   /** Names and values in turn, as `writeHead` takes them. Node adds `Date`. */
   readonly headers: readonly string[]
+  /** The same as the lines of a head, but for `content-length`; made once a second. */
+  readonly lines: string
   /**
    * A string is plain ASCII, so that Node can send it in one piece with the headers. Nothing for HEAD and
    * 304.
@@ -63,8 +65,13 @@ export interface Miss {
    *   or an older one when the route failed; `Unstored` when what the handler made is to be sent as it is
    */
   store(response: MadeResponse): Answer | Unstored
-  /** The route failed, or was refused before it ran. @returns an older answer, where the policy allows it */
+  /** The route failed. @returns an older answer, where the policy allows it */
   fail(): Answer | undefined
+  /**
+   * The route was refused before it ran. @returns an older answer, where the policy allows it; else one of those who
+   * wait takes over, so that they do not ask for room all at once
+   */
+  refused(): Answer | undefined
   /** The caller has left, and nothing is known of the answer: one of those who wait for it takes over. */
   abandon(): void
 }

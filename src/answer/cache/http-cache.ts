@@ -44,7 +44,7 @@ export interface HttpCacheOptions {
    * @default none
    */
   readonly perRequestHeaders?: readonly string[]
-  /** For how long a leader that died holds up others, at most; above 0. @default '5s' */
+  /** For how long a leader that died holds up others, at most; above 0. @default '2s' */
   readonly lease?: Duration
   /** @default the system's */
   readonly clock?: Clock
@@ -82,7 +82,7 @@ export class HttpCache {
 
   /** @throws SettingError */
   constructor (options: HttpCacheOptions) {
-    const { registry, shared, memory = '64MiB', lease = '5s', clock = systemClock, name = 'plimsoll' } =
+    const { registry, shared, memory = '64MiB', lease = '2s', clock = systemClock, name = 'plimsoll' } =
       options
     const maxBytes = parseBytes(memory, 'cache.memory')
     this.#maxBodyBytes = options.maxBody === undefined ?

@@ -20,6 +20,8 @@ export class PreparedAnswer implements Answer {
   /** Where the age stands in the headers; 0 where it does not. */
   readonly #ageAt: number
   #age = -1
+  #lines: string | undefined
+  #linesAge = -1
 
   /**
    * @param headers names and values in turn; `age` and `cache-status` are added
@@ -44,6 +46,14 @@ export class PreparedAnswer implements Answer {
     this.#ageAt = isNew ? 0 : headers.length + 1
   }
 
+  get lines (): string {
+    if (this.#lines === undefined || this.#linesAge !== this.#age) {
+      this.#linesAge = this.#age
+      this.#lines = linesOf(this.headers)
+    }
+    return this.#lines
+  }
+
   /**
    * Says how old the answer is and how long it is fresh, in whole seconds; a negative `ttl` is how long it has been
    * stale. The sum of both is the same in each call.
@@ -56,4 +66,20 @@ export class PreparedAnswer implements Answer {
     headers[headers.length - 1] = this.#statusHead + textOfNumber(ttl)
     return this
   }
+}
+
+/** Anything that could end a header's line. */
+const unsafe = /[^\t\x20-\x7e\x80-\xff]/
+
+/** Names and values in turn as the lines of a head, but for `content-length`. */
+export function linesOf (headers: readonly string[]): string {
+  let lines = ''
+  for (let at = 0; at < headers.length; at += 2) {
+    const name = headers[at]!
+    const value = headers[at + 1]!
+    // What no response can say is left to Node to refuse, when the headers are sent one by one.
+    if (name !== 'content-length' && !unsafe.test(value)) lines += `${name}: ${value}\r\n`
+  }
+  // One piece of text, where it was made of many: those would be joined anew for each answer.
+  return Buffer.from(lines, 'latin1').toString('latin1')
 }

@@ -7,6 +7,7 @@ import { fill, type Filled } from './fill.ts'
 import type { Answer, Bypass, BypassReason, Found, Miss } from './found.ts'
 import { KeyMaker } from './key.ts'
 import type { LocalFlight } from './local-flights.ts'
+import { linesOf } from './prepared-answer.ts'
 import { RouteMiss } from './route-miss.ts'
 import { type RouteParts, staleIfError } from './route-parts.ts'
 import { type Manner, selectAnswer } from './select-answer.ts'
@@ -248,6 +249,7 @@ export class RouteCache<Request> implements CachedRoute<Request> {
       result: 'only_if_cached',
       status: 504,
       headers,
+      lines: linesOf(headers),
       body: undefined,
       refresh: undefined,
     }

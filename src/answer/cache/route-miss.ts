@@ -69,6 +69,12 @@ export class RouteMiss<Request> implements Miss {
     return answer
   }
 
+  refused (): Answer | undefined {
+    const { stale, request } = this.#options
+    if (!this.#ended && staleIfError(this.#parts, stale, request) === undefined) this.abandon()
+    return this.fail()
+  }
+
   abandon (): void {
     if (this.#ended) return
     this.#ended = true

@@ -2,6 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import { type Problem, problemMediaType, problemType } from '../../kernel/index.ts'
 import { admissionProblems, type Refusal } from '../../protect/admission/index.ts'
 import type { RequestUnit } from './request-unit.ts'
+import { linesOn, sendWhole } from './whole-answer.ts'
 
 const { OVERLOADED } = admissionProblems
 
@@ -10,17 +11,24 @@ const heads = new Map<Refusal, string>()
 
 /** Answers a request that admission refuses. */
 export function answerRefusal (unit: RequestUnit, refusal: Refusal): void {
-  unit.reply.header('retry-after', refusal.retryAfterSeconds)
   const body = `${headOf(refusal)}${idsOf(unit)}`
   // All of it is ASCII: the ids because they are checked, the rest because we wrote it. Latin-1 is written as it is.
-  answer(unit, OVERLOADED.status, body, body.length, 'latin1')
+  answer(unit, OVERLOADED.status, { body, bytes: body.length, encoding: 'latin1' }, refusal.retryAfterSeconds)
 }
 
 /** Answers a request that need go no further. */
 export function answerEarly (unit: RequestUnit, problem: Problem): void {
   const body = `${membersOf(problem.toDocument())}${idsOf(unit)}`
-  answer(unit, problem.statusCode, body, Buffer.byteLength(body), 'utf8')
+  answer(unit, problem.statusCode, { body, bytes: Buffer.byteLength(body), encoding: 'utf8' })
 }
+
+interface Body {
+  readonly body: string
+  readonly bytes: number
+  readonly encoding: 'latin1' | 'utf8'
+}
+
+const problemLines = `content-type: ${problemMediaType}\r\ncache-control: no-store\r\n`
 
 /**
  * Before the body is read, past Fastify's serialisation and its hooks, because the less a refusal costs the more
@@ -28,17 +36,24 @@ export function answerEarly (unit: RequestUnit, problem: Problem): void {
  * connection stays open for the client's next try.
  */
 function answer (
-  { reply }: RequestUnit,
+  unit: RequestUnit,
   status: number,
-  body: string,
-  bytes: number,
-  encoding: 'latin1' | 'utf8'
+  { body, bytes, encoding }: Body,
+  retryAfter?: number
 ): void {
-  // A copy that Fastify makes for whoever asks.
+  const { reply, ownLines } = unit
+  const others = linesOn(reply)
+  if (others !== undefined) {
+    const waiting = retryAfter === undefined ? '' : `retry-after: ${retryAfter}\r\n`
+    reply.hijack()
+    return sendWhole(reply, status, `${problemLines}${waiting}${ownLines}${others}`, bytes, body, encoding)
+  }
+  unit.tell()
   const headers = reply.getHeaders() as OutgoingHttpHeaders
   headers['content-type'] = problemMediaType
   headers['content-length'] = String(bytes)
   headers['cache-control'] = 'no-store'
+  if (retryAfter !== undefined) headers['retry-after'] = String(retryAfter)
   reply.hijack()
   const { raw } = reply
   raw.writeHead(status, headers)

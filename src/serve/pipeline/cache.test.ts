@@ -331,3 +331,54 @@ test('over a connection, a hit is one complete answer and the next request follo
   while (text.split('{"ü":"ß"}').length < 4) await once(socket, 'data')
   assert.equal(text.split('HTTP/1.1 200').length, 4)
 })
+
+test('when the one that would make an answer is refused, one of those who wait makes it for the rest', async (t) => {
+  const registry = new MetricsRegistry()
+  const admission = new Admission({ registry })
+  let asked = 0
+  t.mock.method(
+    admission,
+    'arrive',
+    () => asked++ === 0 ? { reason: 'queue-full', lane: 'normal', retryAfterSeconds: 3 } : 'run'
+  )
+  t.mock.method(admission, 'finished', () => {})
+  const { app } = await setup({ admission, registry })
+  let runs = 0
+  app.get('/thing', { config: { cache: { ttl: '1m', scope: 'public' } } }, async () => {
+    await new Promise((resolve) => setImmediate(resolve))
+    return { runs: ++runs }
+  })
+  await app.ready()
+  const answers = await Promise.all(Array.from({ length: 10 }, () => app.inject('/thing')))
+  assert.deepEqual(answers.map(({ statusCode }) => statusCode).toSorted(), [...Array(9).fill(200), 503])
+  assert.deepEqual([runs, asked], [1, 2])
+})
+
+test('a handler is asked for the whole answer, whatever part of it its client wants', async () => {
+  const { app } = await setup()
+  const seen: unknown[] = []
+  app.get('/thing', { config: { cache: { ttl: '1m', scope: 'public' } } }, async (request, reply) => {
+    seen.push(request.headers['if-none-match'], request.headers['range'])
+    return reply.header('etag', '"one"').send('0123456789')
+  })
+  const unchanged = await app.inject({ url: '/thing', headers: { 'if-none-match': '"one"' } })
+  assert.deepEqual([unchanged.statusCode, unchanged.body], [304, ''])
+  const part = await app.inject({ url: '/thing', headers: { range: 'bytes=2-4' } })
+  assert.deepEqual([part.statusCode, part.body], [206, '234'])
+  assert.deepEqual(seen, [undefined, undefined])
+})
+
+test('a route that is too late is answered with what was kept before', async () => {
+  const { app, clock } = await setup()
+  let slow = false
+  const config = { cache: { ttl: '1s', staleIfError: '1m', scope: 'public' }, deadline: '1s' } as const
+  app.get('/thing', { config }, async () => slow ? new Promise(() => {}) : { fine: true })
+  await app.inject('/thing')
+  slow = true
+  clock.advance(2_000)
+  const asking = app.inject('/thing')
+  for (let turn = 0; turn < 20; turn++) await new Promise((next) => setImmediate(next))
+  clock.advance(1_500)
+  const older = await asking
+  assert.deepEqual([older.statusCode, older.json()], [200, { fine: true }])
+})

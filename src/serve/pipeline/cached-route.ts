@@ -3,6 +3,7 @@ import type { Answer } from '../../answer/cache/index.ts'
 import type { CacheHolder, KeptRoute } from './app-cache.ts'
 import { listOf } from './hook-list.ts'
 import type { RequestUnit } from './request-unit.ts'
+import { linesOn, sendWhole } from './whole-answer.ts'
 
 /** Tells what the cache did, and why. @see https://www.rfc-editor.org/rfc/rfc9211 */
 export const cacheStatusHeader = 'cache-status'
@@ -35,12 +36,20 @@ export function keepAnswers (route: RouteOptions, { edge }: KeptRoute): void {
  * Sends an answer of the cache past Fastify, as refusals are: no handler, no serialisation, no hooks. What earlier hooks
  * have put on the reply (CORS, say) goes out with it.
  */
-export function sendKept ({ reply, request }: RequestUnit, { status, headers, body }: Answer): void {
-  const { raw } = reply
-  const own = reply.getHeaders()
+export function sendKept (unit: RequestUnit, answer: Answer): void {
+  const { reply, request } = unit
+  const { status, headers, body } = answer
+  const lines = request.method === 'HEAD' ? undefined : linesOn(reply)
+  if (lines !== undefined) {
+    reply.hijack()
+    const length = status === 304 ? undefined : body?.length ?? 0
+    return sendWhole(reply, status, `${answer.lines}${unit.ownLines}${lines}`, length, body, 'latin1')
+  }
+  unit.tell()
   const all = [...headers]
-  for (const name in own) all.push(name, own[name] as string)
+  for (const [name, value] of Object.entries(reply.getHeaders())) all.push(name, value as string)
   reply.hijack()
+  const { raw } = reply
   raw.writeHead(status, all)
   if (body === undefined || request.method === 'HEAD') raw.end()
   else raw.end(body, 'latin1')

@@ -217,3 +217,33 @@ test('a route that asks for keys where none can be kept, or in a wrong way, stop
   const wrong = { config: { idempotency: 'always' as 'required' } }
   assert.throws(() => other.post('/orders', wrong, async () => ({})), { code: 'SETTING_INVALID' })
 })
+
+test('what is kept with the effect is what the client gets: names of the wire, and the fields that it asked for', async (t) => {
+  const { app, pool } = await inPostgres(t)
+  const Order = { type: 'object', properties: { orderId: { type: 'integer' }, itemName: { type: 'string' } } }
+  app.post('/named', {
+    schema: { response: { 201: Order } },
+    config: { idempotency: 'required', naming: 'snake_case', fields: true },
+  }, (request, reply) =>
+    request.transaction(async (tx) => {
+      const { rows: [row] } = await tx.query<{ id: number }>(
+        "insert into orders (item) values ('rope') returning id"
+      )
+      void reply.code(201)
+      return { orderId: row?.id, itemName: 'rope', secret: 'x' }
+    }))
+  const ask = (query = ''): Promise<LightMyRequestResponse> =>
+    app.inject({ method: 'POST', url: `/named${query}`, headers: { 'idempotency-key': '"n"' } })
+  const first = await ask()
+  assert.deepEqual([first.statusCode, first.json()], [201, { order_id: 1, item_name: 'rope' }])
+  const replay = await ask()
+  assert.equal(replay.body, first.body)
+  assert.equal(replay.headers['idempotent-replayed'], 'true')
+  assert.equal((await pool.query('select 1 from orders')).rowCount, 1)
+  const other = await app.inject({
+    method: 'POST',
+    url: '/named?fields=order_id',
+    headers: { 'idempotency-key': '"m"' },
+  })
+  assert.deepEqual(other.json(), { order_id: 2 })
+})

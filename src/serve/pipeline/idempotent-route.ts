@@ -90,11 +90,11 @@ export async function runIdempotently<Result> (
   unit: RequestUnit,
   work: (tx: Transaction) => Promise<Result>
 ): Promise<Result> {
-  const { idempotency, reply } = unit
+  const { idempotency } = unit
   if (idempotency === undefined) throw new Error('the request has no idempotency key')
   let made: { readonly result: Result; readonly answer: Answer } | undefined
   const ran = await idempotency.run(work, (result) => {
-    made = { result, answer: answerOf(reply, result) }
+    made = { result, answer: answerOf(unit, result) }
     return made.answer
   })
   if (made === undefined || (ran.kept && !isSame(ran.answer, made.answer))) {
@@ -104,7 +104,7 @@ export async function runIdempotently<Result> (
 }
 
 /** The answer that Fastify will make of what a handler returns. */
-function answerOf (reply: FastifyReply, result: unknown): Answer {
+function answerOf ({ request, reply, routePlan }: RequestUnit, result: unknown): Answer {
   const headers = { ...reply.getHeaders() }
   if (result === undefined || result === null) return { status: reply.statusCode, headers, body: undefined }
   const isText = typeof result === 'string'
@@ -114,6 +114,10 @@ function answerOf (reply: FastifyReply, result: unknown): Answer {
     isBytes ?
     'application/octet-stream' :
     'application/json; charset=utf-8'
+  // Its look is that which the client wants.
+  const { shape } = routePlan
+  if (shape !== undefined && !isText && !isBytes)
+    return { status: reply.statusCode, ...shape.write(request, reply, result as object) }
   const body = isText || isBytes ? result : String(reply.serialize(result as object))
   return { status: reply.statusCode, headers, body }
 }

@@ -1,4 +1,4 @@
-import type { PayloadCommons, PayloadSettings } from '../../answer/payload/index.ts'
+import { type PayloadCommons, payloadMetrics, type PayloadSettings } from '../../answer/payload/index.ts'
 import type { Reads, Transaction } from '../../data/index.ts'
 import {
   type Clock,
@@ -146,7 +146,12 @@ export function resolvePipelineOptions (
     }),
     idempotency: options.idempotency,
     cache: cache === false ? undefined : cache,
-    payload: { ...options.payload, headroom: loopHeadroom(clock), bodyLimit },
+    payload: {
+      ...options.payload,
+      headroom: loopHeadroom(clock),
+      onEncoded: payloadMetrics(registry),
+      bodyLimit,
+    },
     registry,
     tracer,
     logger,

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
+import type { BatchMembership } from '../../answer/batch/index.ts'
 import type { CacheRequest } from '../../answer/cache/index.ts'
 import {
   clampDeadline,
@@ -24,6 +25,9 @@ import type { RoutePlan } from './route-plan.ts'
 
 /** Asks the app who a request is from; see the options of the same names. */
 export type WhoseOf = (request: FastifyRequest) => string | undefined
+
+/** By which a client asks for less than the whole answer. */
+const partialHeaders = ['if-none-match', 'if-modified-since', 'range', 'if-range'] as const
 
 /** What all requests of an app share, so that one context is one small object. */
 export interface ContextSource {
@@ -57,6 +61,8 @@ export class RequestContext implements Context, LimitSubject, CacheRequest<Fasti
   treatment: BotTreatment | undefined
   /** Nobody waits for the answer: it is made for the cache. */
   inBackground = false
+  /** The batch that it is a part of. */
+  batch: BatchMembership | undefined
   protected readonly commons: ContextSource
   #trace: TraceContext | undefined
   #tenant: string | undefined | null = null
@@ -65,6 +71,7 @@ export class RequestContext implements Context, LimitSubject, CacheRequest<Fasti
   #deadlineAtMs = Number.NaN
   #deadline: Deadline | undefined
   #signal: WorkSignal | undefined
+  #sent: IncomingHttpHeaders | undefined
 
   constructor (source: ContextSource, request: FastifyRequest, routePlan: RoutePlan) {
     this.commons = source
@@ -74,6 +81,7 @@ export class RequestContext implements Context, LimitSubject, CacheRequest<Fasti
     this.span = undefined
     this.agent = undefined
     this.treatment = undefined
+    this.batch = undefined
   }
 
   get id (): string {
@@ -85,7 +93,8 @@ export class RequestContext implements Context, LimitSubject, CacheRequest<Fasti
     if (this.#criticality === undefined) {
       const { headers, socket } = this.request.raw
       const said = readCriticality(headers)
-      const asked = said !== undefined && this.commons.edge.trusts(socket) ? said : this.routePlan.criticality
+      const asked = this.batch?.whole?.criticality ??
+        (said !== undefined && this.commons.edge.trusts(socket) ? said : this.routePlan.criticality)
       const allowed = this.commons.ceilings.size === 0 ?
         asked :
         lower(asked, this.commons.ceilings.get(this.plan ?? ''))
@@ -148,8 +157,20 @@ export class RequestContext implements Context, LimitSubject, CacheRequest<Fasti
     return `${this.request.protocol}://${this.request.host}`
   }
 
+  /** As the client sent them. */
   get headers (): IncomingHttpHeaders {
-    return this.request.raw.headers
+    return this.#sent ?? this.request.raw.headers
+  }
+
+  /**
+   * Takes from the request what is between the client and the cache, so that the handler makes a whole answer: the
+   * cache gives a part of it, or a 304, by what the client sent.
+   */
+  askForAll (): void {
+    const { raw } = this.request
+    if (!partialHeaders.some((name) => raw.headers[name] !== undefined)) return
+    this.#sent = { ...raw.headers }
+    for (const name of partialHeaders) delete raw.headers[name]
   }
 
   get query (): unknown {
@@ -211,6 +232,11 @@ export class RequestContext implements Context, LimitSubject, CacheRequest<Fasti
   }
 
   #allowedMs (): number {
+    const { batch } = this
+    return batch === undefined ? this.#ownMs() : Math.min(this.#ownMs(), batch.deadline.remainingMs())
+  }
+
+  #ownMs (): number {
     const { deadlineMs, ownDeadline } = this.routePlan
     const { headers, socket } = this.request.raw
     const asked = readDeadlineHeaders(headers)

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { IncomingMessage } from 'node:http'
+import { batchMembershipOf } from '../../answer/batch/index.ts'
 import type { Found } from '../../answer/cache/index.ts'
 import type { Transaction } from '../../data/index.ts'
 import { enterContext, Problem, runWithContext } from '../../kernel/index.ts'
@@ -16,7 +17,6 @@ import { requestProblems } from './problem-kinds.ts'
 import { clientClosedRequest, type Recorder } from './recorder.ts'
 import type { Refresher } from './refresher.ts'
 import type { ContextSource } from './request-context.ts'
-import { requestIdHeader } from './request-id.ts'
 import { RequestUnit, type UnitOwner } from './request-unit.ts'
 import { planOf, type RoutePlan } from './route-plan.ts'
 import { sendProblem } from './send-problem.ts'
@@ -70,7 +70,8 @@ export class RequestPath implements UnitOwner {
     // A refresh costs its caller nothing, and is none of the requests that are counted.
     unit.miss = routePlan.cache === undefined ? undefined : this.#refresher.missOf(request)
     unit.inBackground = unit.miss !== undefined
-    reply.header(requestIdHeader, request.id)
+    // What nobody sent over a connection may be a part of a batch, and has its deadline, lane and caller.
+    if (!(request.raw instanceof IncomingMessage)) unit.joinBatch(batchMembershipOf(request.raw))
     if (this.#logger !== undefined) request.log = reply.log = this.#logger
     this.#trace(unit)
     if (!unit.inBackground) this.#recorder.begin()
@@ -89,7 +90,7 @@ export class RequestPath implements UnitOwner {
   }
 
   #identify (unit: RequestUnit, proceed: () => void): void {
-    const identified = this.#callers?.identify(unit)
+    const identified = unit.batch === undefined ? this.#callers?.identify(unit) : undefined
     if (identified === undefined) return this.#limit(unit, proceed)
     unit.deferred = true
     void identified.then(() => this.#limit(unit, proceed))
@@ -110,8 +111,6 @@ export class RequestPath implements UnitOwner {
     // The client left while the store was asked.
     if (unit.ended) return ruling.release()
     unit.ruling = ruling
-    const { reply } = unit
-    for (const [name, value] of ruling.headers()) reply.header(name, value)
     if (ruling.refusal === undefined) this.#lookUp(unit, proceed)
     else answerEarly(unit, limitProblem(ruling.refusal))
   }
@@ -141,7 +140,10 @@ export class RequestPath implements UnitOwner {
     }
     if (found.kind === 'bypass') unit.reply.header(cacheStatusHeader, found.cacheStatus)
     else if (unit.ended) return found.abandon()
-    else unit.miss = found
+    else {
+      unit.miss = found
+      unit.askForAll()
+    }
     this.#admit(unit, proceed)
   }
 
@@ -168,7 +170,7 @@ export class RequestPath implements UnitOwner {
 
   refuse (unit: RequestUnit, refusal: Refusal): void {
     unit.refused = true
-    const older = unit.miss?.fail()
+    const older = unit.miss?.refused()
     if (older !== undefined) return sendKept(unit, older)
     unit.ruling?.refund()
     answerRefusal(unit, refusal)
@@ -179,12 +181,15 @@ export class RequestPath implements UnitOwner {
     const { reply } = unit
     unit.expired = true
     if (reply.sent || reply.raw.headersSent) return
+    const older = unit.miss?.fail()
+    if (older !== undefined) return sendKept(unit, older)
     sendProblem(new Problem(requestProblems.DEADLINE_EXCEEDED), unit.request, reply)
     // Whatever the handler still sends is dropped in silence: it is late, not wrong.
     reply.hijack()
   }
 
   #begin (unit: RequestUnit, proceed: () => void): void {
+    unit.tell()
     if (unit.deadlineAtMs !== Number.POSITIVE_INFINITY) this.#wheel.add(unit)
     const { verify } = unit.routePlan
     if (verify === undefined) return proceed()

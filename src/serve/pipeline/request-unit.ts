@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { BatchMembership } from '../../answer/batch/index.ts'
 import type { Miss } from '../../answer/cache/index.ts'
 import type { Transaction } from '../../data/index.ts'
 import type { AdmissionClass, AdmissionUnit, Refusal, UnitStage } from '../../protect/admission/index.ts'
@@ -7,6 +8,7 @@ import type { Ruling } from '../../protect/limit/index.ts'
 import type { BotVerdict, VerifiedSignature } from '../../protect/verify/index.ts'
 import { noSlot, type WheelEntry } from './deadline-wheel.ts'
 import { type ContextSource, RequestContext } from './request-context.ts'
+import { requestIdHeader } from './request-id.ts'
 import type { RoutePlan } from './route-plan.ts'
 
 /** Who moves a unit along its way. */
@@ -36,6 +38,8 @@ export class RequestUnit extends RequestContext implements AdmissionUnit, WheelE
   miss: Miss | undefined
   /** Its answer was made for an earlier request, and costs nothing. */
   replayed = false
+  /** Its own headers are on the reply. */
+  told = false
   /** Admission refused it. */
   refused = false
   /** The response is out, or the client has gone. */
@@ -70,6 +74,36 @@ export class RequestUnit extends RequestContext implements AdmissionUnit, WheelE
     this.miss = undefined
     this.proceed = undefined
     this.work = undefined
+  }
+
+  /** Puts on the reply what the request is told of itself: its id, and what limits leave it. Answers without it are lines. */
+  tell (): void {
+    if (this.told) return
+    this.told = true
+    this.reply.header(requestIdHeader, this.id)
+    if (this.ruling !== undefined) {
+      for (const [name, value] of this.ruling.headers()) this.reply.header(name, value)
+    }
+  }
+
+  /** The same as lines of a head, as long as it is not on the reply. */
+  get ownLines (): string {
+    if (this.told) return ''
+    let lines = `${requestIdHeader}: ${this.id}\r\n`
+    if (this.ruling !== undefined) {
+      for (const [name, value] of this.ruling.headers()) lines += `${name}: ${value}\r\n`
+    }
+    return lines
+  }
+
+  /** As a part of a batch it is of the batch's caller, who has been looked at already. */
+  joinBatch (batch: BatchMembership | undefined): void {
+    if (batch === undefined) return
+    this.batch = batch
+    if (!(batch.whole instanceof RequestUnit)) return
+    this.agent = batch.whole.agent
+    this.bot = batch.whole.bot
+    this.treatment = batch.whole.treatment
   }
 
   get admissionClass (): AdmissionClass {

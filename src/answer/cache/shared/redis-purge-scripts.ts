@@ -73,7 +73,7 @@ end
  *
  * Answer: epoch, sequence, floor, hard floor, lost, whether it is a member now, then the records.
  */
-export const syncScript = new RedisScript(`${prelude}
+export const syncScript: RedisScript = new RedisScript(`${prelude}
 local known = epoch == ARGV[1]
 if known then
   redis.call('ZADD', members, nowMs + holdMs, member)
@@ -93,7 +93,7 @@ return {epoch, text(sequence), text(floor), text(hard), lost, known and 1 or 0, 
  *
  * Answer: epoch, sequence, then those who have to apply it.
  */
-export const appendScript = new RedisScript(`${prelude}
+export const appendScript: RedisScript = new RedisScript(`${prelude}
 local previous = sequence
 sequence = math.max(nowUs, previous + 1000)
 local record = table.concat({text(sequence), text(previous), epoch, ARGV[9], ARGV[10]}, ' ')
@@ -120,7 +120,7 @@ return {epoch, text(sequence), unpack(redis.call('ZRANGE', members, 0, -1))}
  *
  * Answer: acknowledged, lapsed, pending; or nothing when its epoch is over.
  */
-export const progressScript = new RedisScript(`${prelude}
+export const progressScript: RedisScript = new RedisScript(`${prelude}
 finish()
 if epoch ~= ARGV[9] then return false end
 local acknowledged, lapsed, pending = 0, 0, 0
@@ -135,7 +135,7 @@ return {acknowledged, lapsed, pending}
 `)
 
 /** The caller ends its membership. */
-export const leaveScript = new RedisScript(`${prelude}
+export const leaveScript: RedisScript = new RedisScript(`${prelude}
 redis.call('ZREM', members, member)
 redis.call('ZREM', applied, member)
 finish()
