@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import Fastify from 'fastify'
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
@@ -230,6 +231,22 @@ test('a server that goes away breaks the stream', async () => {
     "select pg_terminate_backend(pid) from pg_stat_activity where query like '%300001%' and pid <> pg_backend_pid()"
   )
   await assert.rejects(text(stream))
+})
+
+test('over HTTP, a query that fails in the middle is an answer that breaks off', async (t) => {
+  const app = Fastify()
+  t.after(() => app.close())
+  app.get('/rows/:count', async (request, reply) => {
+    const { count } = request.params as { count: string }
+    const query = { text: 'select 10 / (30000 - i) as x from generate_series(1, $1::int) i', values: [count] }
+    return reply.type('application/x-ndjson').send(await exportRows(pool, query, { format: 'ndjson' }))
+  })
+  const base = await app.listen({ port: 0, host: '127.0.0.1' })
+  const whole = await (await fetch(`${base}/rows/29999`)).text()
+  assert.equal(whole.split('\n').length, 30_000)
+  const broken = await fetch(`${base}/rows/40000`)
+  assert.equal(broken.status, 200)
+  await assert.rejects(broken.text())
 })
 
 async function count (mark: string): Promise<number> {

@@ -12,6 +12,7 @@ import {
 import {
   EdgeHeaders,
   type EdgeHeadersOptions,
+  type EdgeKeys,
   type EdgePolicyOptions,
   type EdgeRoute,
 } from '../../answer/edge/index.ts'
@@ -39,14 +40,14 @@ export interface CacheOptions extends Omit<HttpCacheOptions, 'registry' | 'share
   readonly shared?: SharedCache | (() => SharedCache)
   /** The CDNs in front, whose headers are written. @default Varnish and Fastly, whose headers most others read too */
   readonly edge?: Omit<EdgeHeadersOptions, 'registry'>
-  /** Purges CDNs too, once this fleet has been purged; see docs/edge.md. @default nobody */
-  readonly purgeEdges?: (tags: readonly string[], options: { readonly soft: boolean }) => void | Promise<void>
 }
 
 /** What an app can do with what is kept of its answers. */
 export interface AppCache {
+  /** How tags become the keys of CDNs, for what purges them; see docs/edge.md. */
+  readonly keys: EdgeKeys
   /**
-   * Purges all answers that carry one of the tags, in all workers and machines, and in CDNs where `purgeEdges` is set.
+   * Purges all answers that carry one of the tags, in all workers and machines.
    *
    * @param options `soft`: they may still be served while they are made anew. @default true
    * @returns once no worker serves what was purged as fresh
@@ -127,11 +128,16 @@ export class CacheHolder {
     tags: readonly string[],
     { soft = true }: { readonly soft?: boolean } = {}
   ): Promise<PurgeReceipt> {
-    const { purgeEdges } = this.#parts.options
-    // A CDN that asks for a soft-purged answer must not get the old one from here: it would keep that as a fresh one.
-    const receipt = await this.#get().cache.purge(tags, { soft: soft && purgeEdges === undefined })
-    await purgeEdges?.(tags, { soft })
-    return receipt
+    return this.#get().cache.purge(tags, { soft })
+  }
+
+  get keys (): EdgeKeys {
+    return this.#get().edge.keys
+  }
+
+  /** Whether any route is kept. */
+  get isUsed (): boolean {
+    return this.#made !== undefined
   }
 
   /** Purges what an unsafe request may have changed. Never rejects: the write itself has succeeded. */
@@ -153,7 +159,7 @@ export class CacheHolder {
   }
 
   #make (): Made {
-    const { registry, clock, log, options: { shared: given, edge, purgeEdges: _, ...options } } = this.#parts
+    const { registry, clock, log, options: { shared: given, edge, ...options } } = this.#parts
     const shared = typeof given === 'function' ? given() : given
     return {
       edge: new EdgeHeaders({ ...edge, registry }),
@@ -192,6 +198,9 @@ const warmers = 4
 export function appCache (app: FastifyInstance, holder: CacheHolder | undefined): AppCache {
   if (holder === undefined) throw new Error('app.cache is there where the option `cache` is not false')
   return {
+    get keys () {
+      return holder.keys
+    },
     purge: (tags, options) => holder.purge(tags, options),
     async warm (urls) {
       const left = [...urls]

@@ -382,3 +382,34 @@ test('a route that is too late is answered with what was kept before', async () 
   const older = await asking
   assert.deepEqual([older.statusCode, older.json()], [200, { fine: true }])
 })
+
+test('over HTTP/2, a hit and a refusal are whole answers, too', async (t) => {
+  const clock = manualClock()
+  const app = Fastify({ http2: true }) as unknown as FastifyInstance
+  t.after(() => app.close())
+  await app.register(plimsoll, { clock, admission: false })
+  let runs = 0
+  const config = { cache: { ttl: '1m', scope: 'public' }, limit: { perMinute: 3, name: 'few' } } as const
+  app.get('/thing', { config }, async () => ({ runs: ++runs }))
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const { connect } = await import('node:http2')
+  const session = connect(`http://127.0.0.1:${port}`)
+  t.after(() => session.close())
+  const ask = async (): Promise<{ status: unknown; headers: Record<string, unknown>; body: string }> => {
+    const stream = session.request({ ':path': '/thing' })
+    const [headers] = await once(stream, 'response') as [Record<string, unknown>]
+    let body = ''
+    for await (const chunk of stream) body += String(chunk)
+    return { status: headers[':status'], headers, body }
+  }
+  await ask()
+  const hit = await ask()
+  assert.deepEqual([hit.status, hit.body, runs], [200, '{"runs":1}', 1])
+  assert.match(String(hit.headers['cache-status']), /hit/)
+  assert.equal(hit.headers['ratelimit-policy'], '"few";q=3;w=60')
+  await ask()
+  const refused = await ask()
+  assert.deepEqual([refused.status, JSON.parse(refused.body).code], [429, 'LIMIT_EXCEEDED'])
+  assert.match(String(refused.headers['retry-after']), /^\d+$/)
+})

@@ -57,10 +57,11 @@ export function sendKept (unit: RequestUnit, answer: Answer): void {
 
 /** Purges what the route's writes may have changed, before their clients are told that they have succeeded. */
 export function purgeWhatIsWritten (route: RouteOptions, cache: CacheHolder): void {
-  async function purge (request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+  function purge (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done): void {
+    if (!cache.isUsed) return done(null, payload)
     const { method, url, origin } = request.context as RequestUnit
-    await cache.written({ method, url, origin, status: reply.statusCode, headers: reply.getHeaders() })
-    return payload
+    void cache.written({ method, url, origin, status: reply.statusCode, headers: reply.getHeaders() })
+      .then(() => done(null, payload))
   }
   route.onSend = [...listOf(route.onSend), purge]
 }

@@ -12,6 +12,9 @@ export interface OpenDatabase {
   readonly cursors: CursorKeys
 }
 
+/** Connections of a worker, where the database has enough of them. */
+const usualPoolSize = 10
+
 /**
  * Connects a service to its database, and applies its migrations.
  *
@@ -31,7 +34,12 @@ export async function openDatabase (
       '(or "embedded", which `plimsoll dev` and `plimsoll serve` start for you)'
     throw new SettingError('database.url', rule, url)
   }
-  const engine = postgresEngine({ url, poolSize, schema, applicationName: `plimsoll ${name}` })
+  const engine = postgresEngine({
+    url,
+    poolSize: poolSize === 'auto' ? usualPoolSize : poolSize,
+    schema,
+    applicationName: `plimsoll ${name}`,
+  })
   await lifecycle.start({ name: 'postgres', close: () => engine.close() })
   const pool = await engine.connect()
   // Loaded by services with a database, so that the others start without it.
@@ -39,8 +47,18 @@ export async function openDatabase (
     await import(
       '../../data/index.ts'
     )
-  const workers = settings.workers === 'auto' ? 1 : settings.workers
-  await checkPoolBudget(pool, { replicas: machines, workers })
+  const fleet = { replicas: machines, workers: settings.workers === 'auto' ? 1 : settings.workers }
+  // A pool of one fits wherever any does, and its budget says how large it may be.
+  if (poolSize === 'auto') pool.options.max = 1
+  const { largestPoolSize, pooled } = await checkPoolBudget(pool, fleet)
+  if (poolSize === 'auto') {
+    pool.options.max = pooled ? usualPoolSize : Math.min(usualPoolSize, largestPoolSize)
+    if (pool.options.max < usualPoolSize)
+      logger.warn(
+        { poolSize: pool.options.max },
+        'the database has few connections for all workers: their pools are smaller than usual'
+      )
+  }
   onProgress('applying migrations')
   await migrate({
     pool,

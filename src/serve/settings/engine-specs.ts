@@ -1,4 +1,4 @@
-import { choice, duration, integer, type Kind, list, url } from './kind.ts'
+import { choice, duration, integer, integerOrAuto, type Kind, list, url } from './kind.ts'
 import { type SettingGroup, type SettingSpec, spec } from './spec.ts'
 
 const group: SettingGroup = 'Database and Redis'
@@ -13,10 +13,11 @@ export const engineSpecs: readonly SettingSpec[] = [
     help: 'PostgreSQL; embedded runs one, kept in stateDirectory.',
   }),
   spec('database.poolSize', {
-    kind: integer({ least: 1 }),
+    kind: integerOrAuto(),
     group,
-    default: 10,
-    help: 'Connections to the database for each worker.',
+    default: 'auto',
+    help:
+      'Connections to the database for each worker; auto is 10, or fewer where the database has not so many for all.',
   }),
   spec('database.wait', {
     kind: duration({ above: 0 }),

@@ -134,8 +134,8 @@ interface SettingTypes {
   readonly database: {
     /** URL of PostgreSQL, or `embedded` to run one from `stateDirectory`. */
     readonly url: string | undefined
-    /** Connections to the database, for each worker. */
-    readonly poolSize: number
+    /** Connections to the database, for each worker; `auto` is 10, or as many as the database has for the fleet. */
+    readonly poolSize: number | 'auto'
     /** The longest wait for one of them. */
     readonly wait: Duration
     /** How deadlines reach statements; `off` behind PgBouncer in transaction mode. */
