@@ -57,11 +57,11 @@ export function sendKept (unit: RequestUnit, answer: Answer): void {
 
 /** Purges what the route's writes may have changed, before their clients are told that they have succeeded. */
 export function purgeWhatIsWritten (route: RouteOptions, cache: CacheHolder): void {
-  function purge (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done): void {
-    if (!cache.isUsed) return done(null, payload)
+  async function purge (request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+    if (!cache.isUsed) return payload
     const { method, url, origin } = request.context as RequestUnit
-    void cache.written({ method, url, origin, status: reply.statusCode, headers: reply.getHeaders() })
-      .then(() => done(null, payload))
+    await cache.written({ method, url, origin, status: reply.statusCode, headers: reply.getHeaders() })
+    return payload
   }
   route.onSend = [...listOf(route.onSend), purge]
 }
