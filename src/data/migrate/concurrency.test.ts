@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import pg from 'pg'
 import { type TestDatabase, testDatabase } from '../../engines/embedded/embedded.fixture.ts'
+import { waitUntil } from '../../engines/wait-until.fixture.ts'
 import { migrate } from './migrate.ts'
 
 let database: TestDatabase
@@ -85,9 +86,5 @@ test('who waits hears who holds the lock, and gives up when its signal aborts', 
 
 /** @param query gives one row with a boolean `is` */
 async function untilTrue (query: string): Promise<void> {
-  for (let tries = 0; tries < 1_000; tries++) {
-    const { rows: [row] } = await pool.query<{ is: boolean }>(query)
-    if (row?.is === true) return
-  }
-  throw new Error(`never true: ${query}`)
+  await waitUntil(query, async () => (await pool.query<{ is: boolean }>(query)).rows[0]?.is === true)
 }
