@@ -3,26 +3,8 @@ import inject from 'light-my-request'
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { addAbortSignal, type Readable } from 'node:stream'
-import type { Context, Deadline } from '../../kernel/index.ts'
+import { type BatchMembership, joinBatch } from './membership/index.ts'
 import type { HeaderFields } from './part-headers.ts'
-
-/** What a request that is a part of a batch has from the batch. */
-export interface BatchMembership {
-  /** The context of the batch's own request, where there is one. */
-  readonly whole: Context | undefined
-  /** When the part has to be answered; earlier than that of the batch, which has to answer then itself. */
-  readonly deadline: Deadline
-}
-
-const memberships = new WeakMap<object, BatchMembership>()
-
-/**
- * The batch that a request is a part of; `undefined` for one that came over a connection. What the part says of its
- * deadline and criticality is the batch's word, and can be believed.
- */
-export function batchMembershipOf (raw: object): BatchMembership | undefined {
-  return memberships.get(raw)
-}
 
 /** A request to be sent to the app itself. */
 export interface PartRequest {
@@ -76,7 +58,7 @@ export async function dispatchPart (
         response = reply
         // A UNIX socket has no address, and is not to get one here.
         Object.assign(request.socket, { remoteAddress: socket.remoteAddress, encrypted: socket.encrypted })
-        memberships.set(request, membership)
+        joinBatch(request, membership)
         app.routing(request, reply)
       }
       inject(dispatch, options, (error, answer) => {

@@ -1,4 +1,4 @@
-export { type BatchMembership, batchMembershipOf } from './dispatch.ts'
+export { type BatchMembership, batchMembershipOf } from './membership/index.ts'
 export type { BatchOptions } from './options.ts'
 export { batch } from './plugin.ts'
 export { type BatchProblemCode, batchProblems } from './problems.ts'

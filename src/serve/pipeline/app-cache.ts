@@ -15,7 +15,7 @@ import {
   type EdgeKeys,
   type EdgePolicyOptions,
   type EdgeRoute,
-} from '../../answer/edge/index.ts'
+} from '../../answer/edge/policy/index.ts'
 import {
   type Coding,
   codings,

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
-import type { BatchMembership } from '../../answer/batch/index.ts'
+import type { BatchMembership } from '../../answer/batch/membership/index.ts'
 import type { CacheRequest } from '../../answer/cache/index.ts'
 import {
   clampDeadline,

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { IncomingMessage } from 'node:http'
-import { batchMembershipOf } from '../../answer/batch/index.ts'
+import { batchMembershipOf } from '../../answer/batch/membership/index.ts'
 import type { Found } from '../../answer/cache/index.ts'
 import type { Transaction } from '../../data/index.ts'
 import { enterContext, Problem, runWithContext } from '../../kernel/index.ts'

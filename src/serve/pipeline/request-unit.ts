@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { BatchMembership } from '../../answer/batch/index.ts'
+import type { BatchMembership } from '../../answer/batch/membership/index.ts'
 import type { Miss } from '../../answer/cache/index.ts'
 import type { Transaction } from '../../data/index.ts'
 import type { AdmissionClass, AdmissionUnit, Refusal, UnitStage } from '../../protect/admission/index.ts'

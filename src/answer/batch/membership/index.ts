@@ -1,0 +1,1 @@
+export { type BatchMembership, batchMembershipOf, joinBatch } from './membership.ts'
