@@ -20,6 +20,14 @@ export { idSource } from './id.ts'
 export { CloseError, Lifecycle, type LifecyclePart } from './lifecycle.ts'
 export { type ManualClock, manualClock } from './manual-clock.ts'
 export {
+  type CarriedContext,
+  carryContext,
+  openContext,
+  type OpenContextOptions,
+  readCarried,
+  resumeContext,
+} from './open-context.ts'
+export {
   type ExplainedProblemKind,
   explainProblems,
   Problem,
@@ -40,3 +48,4 @@ export {
   parseTraceparent,
   type TraceContext,
 } from './trace-context.ts'
+export { uuidTimeMs, uuidv7 } from './uuid.ts'

@@ -1,1 +1,7 @@
-export { type Isolation, type Transaction, transaction, type TransactionOptions } from './transaction.ts'
+export {
+  type Isolation,
+  poolOf,
+  type Transaction,
+  transaction,
+  type TransactionOptions,
+} from './transaction.ts'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import pg from 'pg'
 import { type TestDatabase, testDatabase } from '../../engines/embedded/embedded.fixture.ts'
-import { transaction } from './transaction.ts'
+import { poolOf, transaction } from './transaction.ts'
 
 let database: TestDatabase
 let pool: pg.Pool
@@ -48,6 +48,14 @@ test('a statement that fails takes the others with it', async () => {
   })
   await assert.rejects(failing, { code: '23505' })
   assert.deepEqual(await ids(), [1])
+})
+
+test('inside a transaction its pool is known, and after it no more', async () => {
+  const tx = await transaction(pool, async (inside) => {
+    assert.equal(poolOf(inside), pool)
+    return inside
+  })
+  assert.equal(poolOf(tx), undefined)
 })
 
 test('a connection that breaks in the middle is thrown away, and the pool serves on', async () => {

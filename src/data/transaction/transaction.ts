@@ -31,6 +31,14 @@ export interface TransactionOptions {
   readonly random?: Random
 }
 
+/** Whose transaction it is: what is written in one may belong to something that was opened on the pool. */
+const pools = new WeakMap<Transaction, Pool>()
+
+/** The pool on which {@link transaction} runs `tx`; `undefined` for one that was begun by other means, and after its end. */
+export function poolOf (tx: Transaction): Pool | undefined {
+  return pools.get(tx)
+}
+
 const begins: Readonly<Record<Isolation, string>> = {
   'read committed': 'begin isolation level read committed',
   'repeatable read': 'begin isolation level repeatable read',
@@ -89,6 +97,7 @@ async function runOnce<Result> (
   client.on('error', markBroken)
   try {
     await client.query(begin)
+    pools.set(client, pool)
     const result = await work(client)
     throwIfNobodyWaits()
     await finishing(() => client.query('commit'))
@@ -97,6 +106,7 @@ async function runOnce<Result> (
     await finishing(() => client.query('rollback')).catch(markBroken)
     throw error
   } finally {
+    pools.delete(client)
     client.off('error', markBroken)
     client.release(broken)
   }

@@ -1,0 +1,1 @@
+export { prepareTables, type TablesOptions, TablesTooNewError } from './prepare-tables.ts'
