@@ -1,0 +1,1 @@
+export type { Backlog, Delivery, EventSource, EventStream, Subscription } from './event-source.ts'
