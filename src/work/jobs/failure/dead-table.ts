@@ -36,6 +36,8 @@ export const deadColumns = [
   'error',
 ] as const
 
+const [letters, audit] = ['plimsoll_job_dead', 'plimsoll_job_dead_audit']
+
 /** Names of the tables, quoted. */
 export interface DeadTables {
   readonly letters: string
@@ -46,15 +48,14 @@ export interface DeadTables {
 /** @param schema that of the service; the first of the search path when `undefined` */
 export function deadTables (schema: string | undefined): DeadTables {
   const prefix = schema === undefined ? '' : `${quoteIdentifier(schema)}.`
-  return { letters: `${prefix}plimsoll_job_dead`, audit: `${prefix}plimsoll_job_dead_audit` }
+  return { letters: prefix + letters, audit: prefix + audit }
 }
 
 /** Makes the tables of the dead letters where they are missing. Many may call it at once. */
 export async function prepareDeadTables (pool: Pool, schema: string | undefined): Promise<void> {
-  const { letters, audit } = deadTables(schema)
   await prepareTables(pool, {
     part: 'jobs-dead',
-    ...(schema === undefined ? {} : { schema }),
+    schema,
     versions: [[
       `CREATE TABLE ${letters} (
         id uuid PRIMARY KEY,
