@@ -1,0 +1,15 @@
+export type {
+  ClaimedBatch,
+  ClaimedJob,
+  ClaimRequest,
+  Enqueued,
+  JobFailure,
+  JobOutcome,
+  JobReceipt,
+  JobState,
+  JobStore,
+  NewJob,
+  Renewed,
+  TierState,
+  Upkeep,
+} from './job-store.ts'
