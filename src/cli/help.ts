@@ -51,7 +51,7 @@ function flagRow ({ flag, placeholder, help }: CommandFlag): readonly [string, s
 }
 
 function settingRow (spec: SettingSpec, mode: Mode): readonly [string, string] {
-  const value = mode === 'dev' ? spec.defaultIn.dev ?? spec.default : spec.default
+  const value = mode === 'serve' ? spec.default : spec.defaultIn[mode] ?? spec.default
   const others = spec.commonEnv === undefined ? '' : ` Also ${spec.commonEnv}.`
   const fallback = value === undefined || String(value) === '' ? '' : ` [${String(value)}]`
   return [`${spec.flag} ${spec.kind.placeholder}`.trim(), `${spec.help}${others}${fallback}`]

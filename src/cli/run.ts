@@ -12,9 +12,10 @@ import { load } from './load.ts'
 import { plans } from './plans.ts'
 import { serve } from './serve.ts'
 import type { Surroundings } from './surroundings.ts'
+import { work } from './work.ts'
 
 /** In the order in which help lists them. */
-export const commands: readonly Command[] = [dev, serve, config, check, plans, load]
+export const commands: readonly Command[] = [dev, serve, work, config, check, plans, load]
 
 /**
  * Runs one command line.

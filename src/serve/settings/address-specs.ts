@@ -17,7 +17,7 @@ export const addressSpecs: readonly SettingSpec[] = [
     kind: tcpAddressOrOff(),
     group,
     default: '127.0.0.1:3001',
-    defaultIn: { kubernetes: '0.0.0.0:3001' },
+    defaultIn: { kubernetes: '0.0.0.0:3001', work: '127.0.0.1:3002' },
     help: 'Where metrics, health and status are served.',
   }),
   spec('backlog', {

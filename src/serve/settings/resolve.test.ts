@@ -278,3 +278,13 @@ async function directoryWith (files: Record<string, string>): Promise<TestDirect
     [Symbol.asyncDispose]: () => rm(path, { recursive: true }),
   }
 }
+
+test('what only works behind requests listens nowhere, and its admin port stands beside that of the service', async () => {
+  const work = await resolveSettings({ mode: 'work', env: { PORT: '8080' } })
+  assert.equal(work.settings.role, 'work')
+  assert.deepEqual(work.settings.listen, [])
+  assert.equal(work.settings.admin, '127.0.0.1:3002')
+  const both = await resolveSettings({ mode: 'work', flags: { role: 'all', listen: ['127.0.0.1:80'] } })
+  assert.deepEqual(both.settings.listen, ['127.0.0.1:80'])
+  assert.equal((await resolveSettings({})).settings.role, 'all')
+})

@@ -8,8 +8,8 @@ import type { SettingKey, Settings } from './settings.ts'
 import type { SettingSpec } from './spec.ts'
 import { findSpec, settingSpecs } from './specs.ts'
 
-/** How the service is run: `dev` has other defaults for some settings. */
-export type Mode = 'serve' | 'dev'
+/** How the service is run: `dev` and `work` have other defaults for some settings. */
+export type Mode = 'serve' | 'dev' | 'work'
 
 export interface ResolveOptions {
   /** By name without dashes, as `util.parseArgs` gives them. @default none */
@@ -60,6 +60,7 @@ export async function resolveSettings (
     }
   }
   capIdle(accepted)
+  if (accepted.get('role')?.value === 'work') closeAddresses(accepted)
   const settings = nest(({ key }) => accepted.get(key)?.value)
   errors.push(...brokenRules(settings, accepted, refused))
   if (errors.length > 0) throw new SettingsError(errors)
@@ -74,15 +75,15 @@ export async function resolveSettings (
 function defaults (env: Environment, mode: Mode): Given[] {
   return settingSpecs.flatMap((spec): Given[] => {
     if (spec.key === 'listen' && isSet(env, 'PORT')) return [listenAtPort(spec, env['PORT'] ?? '', mode)]
-    const data = defaultOf(spec, { dev: mode === 'dev', kubernetes: isSet(env, 'KUBERNETES_SERVICE_HOST') })
+    const data = defaultOf(spec, mode, isSet(env, 'KUBERNETES_SERVICE_HOST'))
     return data === undefined ? [] : [{ spec, data, origin: 'default', place: 'default' }]
   })
 }
 
-function defaultOf (spec: SettingSpec, surroundings: { dev: boolean; kubernetes: boolean }): unknown {
-  if (surroundings.dev && spec.defaultIn.dev !== undefined) return spec.defaultIn.dev
-  if (surroundings.kubernetes && spec.defaultIn.kubernetes !== undefined) return spec.defaultIn.kubernetes
-  return spec.default
+function defaultOf ({ defaultIn, default: usual }: SettingSpec, mode: Mode, inKubernetes: boolean): unknown {
+  if (mode === 'dev' && defaultIn.dev !== undefined) return defaultIn.dev
+  if (inKubernetes && defaultIn.kubernetes !== undefined) return defaultIn.kubernetes
+  return mode === 'work' ? defaultIn.work ?? usual : usual
 }
 
 /** A platform that sets PORT sends its traffic from outside; on a developer's machine nobody outside is meant. */
@@ -97,6 +98,12 @@ function capIdle (accepted: Map<SettingKey, Accepted>): void {
   const idle = accepted.get('drain.idle')
   if (grace === undefined || idle?.origin !== 'default') return
   accepted.set('drain.idle', { ...idle, value: Math.min(Number(idle.value), Number(grace.value)) })
+}
+
+/** What only works behind requests is reached by nobody, wherever the service would listen. */
+function closeAddresses (accepted: Map<SettingKey, Accepted>): void {
+  const listen = accepted.get('listen')
+  if (listen !== undefined) accepted.set('listen', { ...listen, value: [] })
 }
 
 function nest (valueOf: (spec: SettingSpec) => unknown): Settings {

@@ -65,6 +65,8 @@ interface SettingTypes {
     /** Who shares what is kept and purged; `auto` is Redis for a service that declares it, else the machine. */
     readonly store: 'auto' | 'memory' | 'local' | 'redis'
   }
+  /** What this start runs: requests, the work behind them, or both. */
+  readonly role: 'all' | 'web' | 'work'
   /** Sign cursors of pages and tokens of reads. The first signs, all are accepted. */
   readonly secrets: readonly string[]
   readonly drain: {

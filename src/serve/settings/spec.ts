@@ -8,6 +8,7 @@ export const settingGroups = [
   'Request limits',
   'Overload and limits',
   'Cached answers',
+  'Work behind the request',
   'Boot and drain',
   'Logs, traces and health',
   'Database and Redis',
@@ -16,8 +17,8 @@ export const settingGroups = [
 
 export type SettingGroup = (typeof settingGroups)[number]
 
-/** Where a default can differ: under `plimsoll dev`, or in a Kubernetes pod (KUBERNETES_SERVICE_HOST is set). */
-export type Surroundings = 'dev' | 'kubernetes'
+/** Where a default can differ: under `plimsoll dev` or `work`, or in a Kubernetes pod (KUBERNETES_SERVICE_HOST is set). */
+export type Surroundings = 'dev' | 'work' | 'kubernetes'
 
 /** One setting: the single statement from which flags, environment, help, docs and checks come. */
 export interface SettingSpec<K extends SettingKey = SettingKey> {

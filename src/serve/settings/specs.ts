@@ -8,6 +8,7 @@ import { serviceSpecs } from './service-specs.ts'
 import type { SettingKey } from './settings.ts'
 import { signalSpecs } from './signal-specs.ts'
 import type { SettingSpec } from './spec.ts'
+import { workSpecs } from './work-specs.ts'
 import { workerSpecs } from './worker-specs.ts'
 
 /** Every setting, in the order in which it is shown. */
@@ -17,6 +18,7 @@ export const settingSpecs: readonly SettingSpec[] = [
   ...requestSpecs,
   ...protectSpecs,
   ...answerSpecs,
+  ...workSpecs,
   ...phaseSpecs,
   ...signalSpecs,
   ...engineSpecs,

@@ -38,7 +38,7 @@ export async function openService (order: BootOrder, hooks: ServeHooks): Promise
   const local = localEngine({ channel: { ...hooks.local, close: () => {} } })
   await lifecycle.start({ name: 'local engine', close: () => local.close() })
 
-  const listener = openListener(await listenOptions(order))
+  const listener = settings.listen.length === 0 ? undefined : openListener(await listenOptions(order))
   const environment: ServiceEnvironment = {
     settings,
     telemetry: {
@@ -52,14 +52,14 @@ export async function openService (order: BootOrder, hooks: ServeHooks): Promise
       }),
     },
     health,
-    listener,
+    ...(listener === undefined ? {} : { listener }),
     local: await local.connect(),
     lifecycle,
     onProgress: hooks.onProgress,
   }
   try {
     await buildApp(service, environment)
-    const bound = await listener.listen()
+    const bound = await listener?.listen() ?? []
     health.started()
     // By the end of the process, when Node would do it, a killed worker has lost it.
     setImmediate(flushCompileCache)
@@ -73,7 +73,7 @@ export async function openService (order: BootOrder, hooks: ServeHooks): Promise
 function served ({ settings, bound, listener, lifecycle, environment: { health, telemetry } }: {
   readonly settings: Settings
   readonly bound: readonly string[]
-  readonly listener: Listener
+  readonly listener: Listener | undefined
   readonly lifecycle: Lifecycle
   readonly environment: ServiceEnvironment
 }): Served {
@@ -86,11 +86,11 @@ function served ({ settings, bound, listener, lifecycle, environment: { health, 
     announceDrain: () => health.drain(),
     async drain () {
       const { grace: graceMs, idle: idleMs } = settings.drain
-      const { cut } = await listener.drain({ graceMs, idleMs })
+      const drained = await listener?.drain({ graceMs, idleMs })
       await lifecycle.close()
-      return cut
+      return drained?.cut ?? 0
     },
-    setTicketKeys: (keys) => listener.setTicketKeys(Buffer.from(keys)),
+    setTicketKeys: (keys) => listener?.setTicketKeys(Buffer.from(keys)),
   }
 }
 
@@ -134,5 +134,5 @@ async function tlsMaterial (
 
 /** `auto` is for people who develop: what is served is read by machines, also on a terminal. */
 function logFormat ({ log: { format } }: Settings, mode: BootOrder['mode']): Settings['log']['format'] {
-  return format === 'auto' && mode === 'serve' ? 'json' : format
+  return format === 'auto' && mode !== 'dev' ? 'json' : format
 }
