@@ -1,0 +1,1 @@
+export type { WakeCall, WakeLine } from './wake-line.ts'
