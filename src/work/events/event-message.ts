@@ -15,8 +15,8 @@ export interface EventMessage {
   /** JSON text, as it was emitted. */
   readonly payload: string
   /**
-   * Names in lower case. Those that Plimsoll writes: `traceparent`, `plimsoll-tenant`, `plimsoll-criticality` and
-   * `plimsoll-request-id`, each where it is known.
+   * Names in lower case. Those that Plimsoll writes, each where it is known, are of the unit of work that emitted it:
+   * `traceparent`, `tracestate`, `plimsoll-tenant` and `plimsoll-cause` (its id).
    */
   readonly headers: Readonly<Record<string, string>>
   /** Milliseconds since 1970, by the clock of the server that keeps the log. */
