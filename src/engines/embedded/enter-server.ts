@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import pg from 'pg'
 import { type Clock, sleep } from '../../kernel/index.ts'
+import { freePort } from '../free-port.ts'
 import { database, readPassword, readPort, rememberPort, superuser } from './cluster.ts'
 import { EmbeddedUnavailableError } from './errors.ts'
-import { freePort } from './free-port.ts'
 import { watchForIdleness } from './idle-watch.ts'
 import type { Place } from './place.ts'
 import {

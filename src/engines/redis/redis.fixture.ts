@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { freePort } from '../free-port.ts'
 import { waitUntil } from '../wait-until.fixture.ts'
 
 /** The first of them on the PATH, or undefined. */
@@ -38,15 +38,4 @@ export async function testRedis (password: string, port?: number): Promise<TestR
       await exited
     },
   }
-}
-
-async function freePort (): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('a TCP server has a TCP address')
-  return address.port
 }
