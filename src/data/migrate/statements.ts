@@ -1,29 +1,11 @@
+import { sqlTokens } from '../sql/index.ts'
+
 /** One statement of a file, without its semicolon. */
 export interface Statement {
   readonly text: string
   /** Where it begins in the file, in UTF-16 units. */
   readonly start: number
 }
-
-/**
- * Everything in which a semicolon or a quote means itself, and words, which tell where a body of standard SQL
- * (BEGIN ATOMIC ... END) begins and ends. A string takes a backslash as escape only after E.
- *
- * @see https://www.postgresql.org/docs/18/sql-syntax-lexical.html
- */
-const token = new RegExp(
-  [
-    String.raw`(?<line>--[^\n]*)`,
-    String.raw`(?<block>/\*)`,
-    String.raw`(?<escaped>[eE]'(?:[^'\\]|\\.|'')*')`,
-    String.raw`(?<text>'(?:[^']|'')*')`,
-    String.raw`(?<name>"(?:[^"]|"")*")`,
-    String.raw`(?<dollar>\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$)`,
-    String.raw`(?<word>[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)`,
-    '(?<end>;)',
-  ].join('|'),
-  'gs'
-)
 
 /**
  * Splits SQL into its statements, so that a failure can be placed and that what must run alone does. It
@@ -35,7 +17,6 @@ export function splitStatements (sql: string): readonly Statement[] {
   let start: number | undefined
   let previousWord = ''
   let bodyDepth = 0
-  token.lastIndex = 0
 
   function finish (end: number): void {
     if (start !== undefined) statements.push({ text: sql.slice(start, end).trimEnd(), start })
@@ -44,53 +25,24 @@ export function splitStatements (sql: string): readonly Statement[] {
     bodyDepth = 0
   }
 
-  let position = 0
-  for (let found = token.exec(sql); found !== null; found = token.exec(sql)) {
-    start ??= firstInk(sql, position, found.index)
-    position = token.lastIndex
-    const { line, block, dollar, word, end } = found.groups ?? {}
-    if (line !== undefined) continue
-    if (block !== undefined) {
-      token.lastIndex = position = endOfComment(sql, found.index)
+  for (const token of sqlTokens(sql)) {
+    if (token.kind === 'space' || token.kind === 'comment') continue
+    const text = sql.slice(token.start, token.end)
+    if (text === ';') {
+      if (bodyDepth === 0) finish(token.start)
       continue
     }
-    if (end !== undefined) {
-      if (bodyDepth === 0) finish(found.index)
-      continue
-    }
-    start ??= found.index
-    if (dollar !== undefined) {
-      const close = sql.indexOf(dollar, position)
-      token.lastIndex = position = close === -1 ? sql.length : close + dollar.length
-    }
-    if (word === undefined) continue
-    const upper = word.toUpperCase()
-    if (upper === 'ATOMIC' && previousWord === 'BEGIN') bodyDepth = 1
-    else if (upper === 'CASE' && bodyDepth > 0) bodyDepth++
-    else if (upper === 'END' && bodyDepth > 0) bodyDepth--
-    previousWord = upper
+    start ??= token.start
+    if (token.kind !== 'word') continue
+    // The body of standard SQL, in which semicolons end nothing.
+    const word = text.toUpperCase()
+    if (word === 'ATOMIC' && previousWord === 'BEGIN') bodyDepth = 1
+    else if (word === 'CASE' && bodyDepth > 0) bodyDepth++
+    else if (word === 'END' && bodyDepth > 0) bodyDepth--
+    previousWord = word
   }
-  start ??= firstInk(sql, position, sql.length)
   finish(sql.length)
   return statements
-}
-
-/** Where something other than white space stands first between `from` and `to`. */
-function firstInk (sql: string, from: number, to: number): number | undefined {
-  const offset = sql.slice(from, to).search(/\S/)
-  return offset === -1 ? undefined : from + offset
-}
-
-/** Comments nest in PostgreSQL. */
-function endOfComment (sql: string, start: number): number {
-  const mark = /\/\*|\*\//g
-  mark.lastIndex = start
-  let depth = 0
-  for (let found = mark.exec(sql); found !== null; found = mark.exec(sql)) {
-    depth += found[0] === '/*' ? 1 : -1
-    if (depth === 0) return mark.lastIndex
-  }
-  return sql.length
 }
 
 /** @returns the place of the character `offset` (in UTF-16 units); line and column count from 1 */

@@ -1,3 +1,5 @@
+import { sqlTokens } from '../sql/index.ts'
+
 /** What a statement's text says of it, whatever its parameters. */
 export interface StatementShape {
   /**
@@ -10,19 +12,6 @@ export interface StatementShape {
   /** It asks for several rows at once, by a list of values. */
   readonly isBatch: boolean
 }
-
-const sql = new RegExp(
-  [
-    String.raw`(?<gap>(?:\s|--[^\n]*|/\*[^]*?\*/)+)`,
-    String.raw`(?<literal>[eE]'(?:[^'\\]|\\.|'')*'|[bBxXnN]?'(?:[^']|'')*'` +
-    String.raw`|\$(?<tag>(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?)\$[^]*?\$\k<tag>\$` +
-    String.raw`|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)`,
-    String.raw`(?<parameter>\$\d+)`,
-    String.raw`(?<word>"(?:[^"]|"")*"|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)`,
-    '[^]',
-  ].join('|'),
-  'g'
-)
 
 const item = String.raw`-?(?:\?|\$\d+)(?:::[\w[\]]+)?`
 const list = new RegExp(String.raw`\bin ?\( ?(${item}(?: ?, ?${item})*) ?\)`, 'gi')
@@ -49,11 +38,13 @@ export function shapeOf (text: string): StatementShape {
 
 /** The text on one line, without comments, each literal as `?`. */
 export function withoutLiterals (text: string): string {
-  return text.replaceAll(sql, (token, ...rest) => {
-    const { gap, literal } = rest.at(-1) as { readonly gap?: string; readonly literal?: string }
-    if (gap !== undefined) return ' '
-    return literal === undefined ? token : '?'
-  }).trim()
+  let plain = ''
+  for (const { kind, start, end } of sqlTokens(text)) {
+    if (kind === 'literal' || kind === 'number') plain += '?'
+    else if (kind !== 'space' && kind !== 'comment') plain += text.slice(start, end)
+    else if (!plain.endsWith(' ')) plain += ' '
+  }
+  return plain.trim()
 }
 
 /** A list that is longer shifts the numbers after it, which says nothing of the statement. */

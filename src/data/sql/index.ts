@@ -1,0 +1,1 @@
+export { type SqlKind, type SqlToken, sqlTokens } from './sql-tokens.ts'
