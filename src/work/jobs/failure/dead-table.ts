@@ -4,7 +4,8 @@ import { quoteIdentifier } from '../../../engines/index.ts'
 
 /**
  * The columns of a dead letter, in the order in which they are written. The statement that settles a job inserts them;
- * `failed_at` alone has a default (the server's clock), and may be left out.
+ * `failed_at` alone has a default (the server's clock), and may be left out. What else a store owes its dead letters: see
+ * RedrivableStore and RedrivenJob.
  *
  * | column | what it is |
  * |---|---|
