@@ -6,6 +6,7 @@ export {
 } from './embedded/index.ts'
 export { type Engine } from './engine.ts'
 export { EngineClosedError, EngineMissingError, EngineUnavailableError } from './errors.ts'
+export { type Kafka, type KafkaClient, kafkaEngine, type KafkaEngineOptions } from './kafka/index.ts'
 export {
   ipcChannel,
   type IpcPeer,
@@ -20,5 +21,7 @@ export {
   serveLocalEngine,
   type SetOptions,
 } from './local/index.ts'
+export { loadNatsJetstream, natsEngine, type NatsEngineOptions, type NatsJetstream } from './nats/index.ts'
 export { postgresEngine, type PostgresEngineOptions, quoteIdentifier } from './postgres/index.ts'
+export { rabbitmqEngine, type RabbitmqEngineOptions } from './rabbitmq/index.ts'
 export { redisEngine, type RedisEngineOptions } from './redis/index.ts'
