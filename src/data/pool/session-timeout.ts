@@ -5,6 +5,12 @@ import { timeoutFor } from './timeout-buckets.ts'
 /** A session that serves work of different deadlines keeps the longest, instead of changing all the time. */
 const lowerAfter = 16
 
+/** What is sent ahead of a statement; `local` for the rest of its transaction only. */
+export interface TimeoutChange {
+  readonly sql: string
+  readonly local: boolean
+}
+
 /** The `statement_timeout` of one session, and when it has to change. */
 export class SessionTimeout {
   /** What the session has; infinite for its own default, NaN for unknown. */
@@ -39,7 +45,7 @@ export class SessionTimeout {
   before (
     { context, ending }: Pick<Statement, 'context' | 'ending'>,
     status: 'I' | 'T' | 'E' | null
-  ): { readonly sql: string; readonly local: boolean } | undefined {
+  ): TimeoutChange | undefined {
     const remainingMs = remainingOf(context)
     if (status !== 'T' && status !== 'E') {
       const sql = this.#changeFor(remainingMs)

@@ -6,12 +6,10 @@ import { DatabaseLostError, isReadOnly, isServerError } from './errors.ts'
 import { giveUpReason, refusalOf, remainingOf } from './giving-up.ts'
 import { explainError, healingOf } from './healing.ts'
 import type { PoolMetrics } from './metrics.ts'
-import { isNameable, withName } from './outgoing.ts'
-import { PreparedStatements } from './prepared-statements.ts'
 import { callbackOf, isSql, type QueryCallback, rethrowFromCaller } from './query-arguments.ts'
-import { readSession, type SessionFacts } from './session-facts.ts'
-import { SessionTimeout } from './session-timeout.ts'
+import { readSession } from './session-facts.ts'
 import { Statement, type StatementCommons, type StatementKeeper } from './statement.ts'
+import { type Send, Wire } from './wire.ts'
 
 /** What all sessions of a pool share. */
 export interface SessionCommons extends StatementCommons {
@@ -23,16 +21,11 @@ export interface SessionCommons extends StatementCommons {
   readonly preparedLimit: number
 }
 
-/** A text is prepared when it is run for this time, so that SQL that is made up once does not fill the cache. */
-const preparedFromUse = 3
-
 /** Statements under way on one connection at once. */
 const pipelineDepth = 16
 
 /** What a statement that was ended by its deadline is taken to need, in milliseconds. */
 const endlessMs = 1_000
-
-type Send = (text: unknown, values?: unknown, callback?: unknown) => unknown
 
 /**
  * One connection and what it knows of deadlines. It stands between `client.query` and `pg`: statements of one
@@ -43,16 +36,13 @@ export class Session implements StatementKeeper {
   readonly #client: PoolClient & { pipeline: boolean }
   readonly #commons: SessionCommons
   readonly #send: Send
+  readonly #wire: Wire
   readonly #waiting: Statement[] = []
   readonly #running: Statement[] = []
   /** Objects that submit themselves, held back while several statements are under way. */
   readonly #held: (() => void)[] = []
   /** Whether its owner put `pg` into pipeline mode: all is sent at once, then, and nothing else changes it. */
   readonly #alwaysPipelines: boolean
-  /** `undefined` where timeouts are not for us to set. */
-  #timeout: SessionTimeout | undefined
-  /** `undefined` where names are not for us to give. */
-  #prepared: PreparedStatements | undefined
   /** Something of its own is under way, before the next statement. */
   #busy = false
   #lost: Error | undefined
@@ -70,22 +60,17 @@ export class Session implements StatementKeeper {
     this.#alwaysPipelines = client.pipeline
     this.#commons = commons
     this.#send = client.query.bind(client) as Send
+    this.#wire = new Wire(client, this.#send, commons)
     client.on('error', (error) => this.#lose(error))
     client.on('end', () => this.#lose(new Error('Connection terminated')))
     client.query = this.query.bind(this) as PoolClient['query']
     if (commons.statementTimeouts === 'off' && commons.preparedStatements === 'off') return
     this.#busy = true
-    readSession(client, this.#send, (facts) => this.#begin(facts))
-  }
-
-  #begin (facts: SessionFacts | undefined): void {
-    const { statementTimeouts, preparedStatements, preparedLimit } = this.#commons
-    if (facts?.pooled === false) {
-      if (statementTimeouts === 'session') this.#timeout = new SessionTimeout(facts.defaultMs)
-      if (preparedStatements === 'auto') this.#prepared = new PreparedStatements(this.#client, preparedLimit)
-    }
-    this.#busy = false
-    this.#advance()
+    readSession(client, this.#send, (facts) => {
+      this.#wire.begin(facts)
+      this.#busy = false
+      this.#advance()
+    })
   }
 
   /** As `client.query` of `pg`. Cursors and other objects that submit themselves pass as they are. */
@@ -132,7 +117,7 @@ export class Session implements StatementKeeper {
     if (first?.known === undefined || known === undefined || !this.#mayPipe(statement)) return false
     if (!known.isRead || !known.isFast || !first.known.isRead || !first.known.isFast) return false
     if (this.#inTransaction() || this.#waiting.length > 0) return false
-    if (this.#timeout?.allows(remainingOf(context)) === false) return false
+    if (!this.#wire.allows(remainingOf(context))) return false
     first.shared = true
     statement.shared = true
     this.#commons.metrics.shared.add()
@@ -217,12 +202,7 @@ export class Session implements StatementKeeper {
    */
   #mayPipe (statement: Statement): boolean {
     return this.#running.length < pipelineDepth && !this.#cancelling && !this.#busy && !this.#passedOn &&
-      !this.#alwaysPipelines && this.#running[0]?.reused === true && this.#isPrepared(statement)
-  }
-
-  #isPrepared ({ known, text, values, retried }: Statement): boolean {
-    return known?.preparable === true && !retried && this.#prepared?.has(known) === true &&
-      isNameable(text, values)
+      !this.#alwaysPipelines && this.#running[0]?.reused === true && this.#wire.hasPrepared(statement)
   }
 
   #start (statement: Statement): void {
@@ -230,7 +210,7 @@ export class Session implements StatementKeeper {
     if (statement.ending === 'commit') statement.unwatch()
     this.#running.push(statement)
     const status = this.#client.getTransactionStatus()
-    const before = this.#running.length === 1 ? this.#timeout?.before(statement, status) : undefined
+    const before = this.#running.length === 1 ? this.#wire.timeoutBefore(statement, status) : undefined
     if (before === undefined) return this.#dispatch(statement)
     this.#commons.metrics.timeoutChanges.add()
     const { text, values } = statement
@@ -243,24 +223,20 @@ export class Session implements StatementKeeper {
     this.#busy = true
     this.#send(before.sql, undefined, (error: unknown) => {
       this.#busy = false
-      if (!before.local && error !== null && error !== undefined) this.#timeout?.forget()
+      if (!before.local && error !== null && error !== undefined) this.#wire.forgetTimeout()
       if (statement.givenUp === undefined) this.#dispatch(statement)
       else this.#ended(statement)
     })
   }
 
   #dispatch (statement: Statement): void {
-    const { known, text, values } = statement
     statement.beganAtMs = this.#commons.clock.now()
     if (this.#running.length > 1 && !this.#alwaysPipelines) this.#client.pipeline = true
-    const answer: QueryCallback = (error, result) => this.#answered(statement, error, result)
-    statement.reused = this.#isPrepared(statement)
-    statement.named = statement.reused ||
-      known?.preparable === true && known.uses >= preparedFromUse && !this.#alwaysPipelines &&
-        this.#prepared !== undefined && isNameable(text, values)
-    if (!statement.named) return void this.#send(text, values, answer)
-    const name = this.#prepared!.nameFor(known!)
-    this.#send(...withName(this.#client, name, { sql: known!.text, text, values }, answer))
+    this.#wire.send(
+      statement,
+      (error, result) => this.#answered(statement, error, result),
+      !this.#alwaysPipelines
+    )
   }
 
   #pass (query: unknown, values: unknown, callback: unknown): unknown {
@@ -282,8 +258,7 @@ export class Session implements StatementKeeper {
     statement.known?.took(statement.givenUp?.reason === 'deadline' ? Math.max(tookMs, endlessMs) : tookMs)
     this.#answeredAtMs = nowMs
     if (!failed) {
-      if (statement.known?.deallocates === true) this.#prepared?.forgetAll()
-      if (statement.known?.resets === true) this.#timeout?.forget()
+      this.#wire.succeeded(statement)
       statement.resolve(result)
     } else if (!this.#heal(error, statement))
       statement.reject(explainError(error, statement, this.#lost !== undefined))
@@ -299,8 +274,7 @@ export class Session implements StatementKeeper {
     if (isReadOnly(error)) this.#refusesWrites = true
     const healing = healingOf(error, statement)
     if (healing === undefined) return false
-    if (healing.prepared === 'drop') this.#prepared?.drop(statement.known!)
-    if (healing.prepared === 'renew') statement.known!.generation++
+    this.#wire.heal(healing, statement)
     if (!healing.again || this.#inTransaction() || this.#lost !== undefined) return false
     this.#commons.metrics.retried.add()
     statement.retried = true

@@ -6,15 +6,9 @@ import type { Lease, LeaseTerms, Verdict } from './lease.ts'
 import type { Ask, Holding, Ledger, Settlement } from './ledger.ts'
 import { Line } from './line.ts'
 import type { ResolvedSharedStoreOptions } from './options.ts'
+import { Owing } from './owing.ts'
 import { StandIn } from './stand-in.ts'
 import { type StoreCounts, storeCounts } from './store-counts.ts'
-
-/** How long what is given back may wait for others before it is sent, in milliseconds. */
-const collectMs = 10
-/** Asks that are sent at once when many leases are given back. */
-const asksAtOnce = 64
-/** Keys that may owe something at once; beyond, what is owed is lost: to the clients' disadvantage only. */
-const mostOwing = 10_000
 
 /**
  * Limits that workers share through a ledger, decided on leases where a key is busy.
@@ -46,10 +40,9 @@ export class SharedStore implements LimitStore {
   readonly #accounts: Accounts
   readonly #counts: StoreCounts
   readonly #book: LeaseBook
-  readonly #owing = new Set<Lease>()
+  readonly #owing: Owing
   readonly #lending = new Set<Lease>()
   readonly #timers: Cancel[] = []
-  #collecting = false
   #closed = false
   // Of the decision under way, by the claim's position.
   readonly #now: Lease[] = []
@@ -64,6 +57,13 @@ export class SharedStore implements LimitStore {
     this.#counts = storeCounts(ledger.name, registry)
     this.#book = new LeaseBook(keys, (lease) => this.#forget(lease))
     this.#accounts = new Accounts(clock)
+    this.#owing = new Owing({
+      clock,
+      mayPay: () => this.#line.up,
+      pay: async (leases) => {
+        await this.#settle(leases, leases.map((lease) => this.#askFor(lease, 0, true, 0)), clock.now())
+      },
+    })
     this.#standIn = new StandIn({ clock, keys: shareKeys, closedWaitMs: 1_000 })
     this.#line = new Line({
       ledger,
@@ -78,9 +78,9 @@ export class SharedStore implements LimitStore {
       onUp: (downMs) => {
         for (const [lease, units] of this.#standIn.end()) {
           lease.back -= units
-          this.#owe(lease)
+          this.#owing.add(lease)
         }
-        void this.#sendOwing()
+        void this.#owing.payAll()
         tell(onOutage, { state: 'back', store: ledger.name, downMs })
       },
     })
@@ -153,9 +153,9 @@ export class SharedStore implements LimitStore {
     const nowMs = this.#options.clock.now()
     for (const lease of this.#book.leases()) {
       lease.giveUp(nowMs)
-      if (lease.back !== 0) this.#owing.add(lease)
+      this.#owing.add(lease)
     }
-    await this.#sendOwing()
+    await this.#owing.close()
     await this.#line.close(() => this.#ledger.leave([...this.#book.slots()].map(({ key }) => key)))
   }
 
@@ -219,7 +219,7 @@ export class SharedStore implements LimitStore {
   #askFor (lease: Lease, take: number, optional: boolean, want: number): Ask {
     const { back } = lease
     lease.back = 0
-    this.#owing.delete(lease)
+    this.#owing.remove(lease)
     return { key: lease.key, account: this.#accounts.of(lease.limit), take, optional, want, back }
   }
 
@@ -266,7 +266,7 @@ export class SharedStore implements LimitStore {
 
   #unspend (lease: Lease, cost: number): void {
     lease.unspend(cost, this.#terms, this.#line.workers)
-    if (lease.back !== 0) this.#owe(lease)
+    this.#owing.add(lease)
   }
 
   #giveBack (claim: Claim): void {
@@ -276,32 +276,7 @@ export class SharedStore implements LimitStore {
     const lease = this.#book.of(claim)
     lease.refund(claim.cost, claim.takenAtMs, this.#options.clock.now())
     if (claim.limit.kind === 'concurrency') lease.freeSpare(lease.cap(this.#terms, this.#line.workers))
-    if (lease.back !== 0) this.#owe(lease)
-  }
-
-  #owe (lease: Lease): void {
-    if (this.#owing.size >= mostOwing && !this.#owing.has(lease)) lease.back = 0
-    else this.#owing.add(lease)
-    if (this.#collecting || this.#closed) return
-    this.#collecting = true
-    this.#options.clock.after(collectMs, () => {
-      this.#collecting = false
-      void this.#sendOwing()
-    })
-  }
-
-  async #sendOwing (): Promise<void> {
-    const owing = [...this.#owing]
-    const nowMs = this.#options.clock.now()
-    for (let first = 0; first < owing.length && this.#line.up; first += asksAtOnce) {
-      const some = owing.slice(first, first + asksAtOnce).filter(({ back }) => back !== 0)
-      if (some.length > 0)
-        await this.#settle(
-          some,
-          some.map((lease) => this.#askFor(lease, 0, true, 0)),
-          nowMs
-        )
-    }
+    this.#owing.add(lease)
   }
 
   #sweep (): void {
@@ -309,11 +284,11 @@ export class SharedStore implements LimitStore {
     for (const lease of this.#lending) {
       lease.look(1, nowMs)
       if (lease.tokens === 0) this.#lending.delete(lease)
-      if (lease.back !== 0) this.#owe(lease)
+      this.#owing.add(lease)
     }
     for (const lease of this.#book.slots()) {
       if (nowMs - lease.lastUsedMs >= this.#terms.lifeMs) lease.freeSpare(0)
-      if (lease.back !== 0) this.#owe(lease)
+      this.#owing.add(lease)
     }
     this.#book.tidy()
   }
@@ -321,7 +296,7 @@ export class SharedStore implements LimitStore {
   #forget (lease: Lease): void {
     lease.giveUp(this.#options.clock.now())
     this.#lending.delete(lease)
-    if (lease.back !== 0) this.#owe(lease)
+    this.#owing.add(lease)
   }
 
   /** Slots that are in use, as this worker knows them. Where a round trip is under way, that one says it. */
