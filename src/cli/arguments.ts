@@ -6,7 +6,7 @@ import { UsageError } from './errors.ts'
 /**
  * Takes the arguments of a command apart. Settings are checked later, together with those from other sources.
  *
- * @throws UsageError on a flag that does not exist, lacks its value or has one too many, or on a second operand
+ * @throws UsageError on a flag that does not exist, lacks its value or has one too many, or on an operand too many
  */
 export function parseArguments (command: Command, args: readonly string[]): Arguments {
   const own = flagsOf(command)
@@ -28,13 +28,14 @@ export function parseArguments (command: Command, args: readonly string[]): Argu
     if (token.kind === 'positional') operands.push(token.value)
     else take(token, command, { own, specs }, options, settings)
   }
-  if (operands.length > (command.operand === '' ? 0 : 1)) {
+  if (operands.length > (command.operands ?? (command.operand === '' ? 0 : 1))) {
     throw new UsageError(
       `plimsoll ${command.name} does not know what to do with "${operands.at(-1)}"`,
       helpOf(command)
     )
   }
-  return { operand: operands[0], options, settings }
+  const [operand, ...further] = operands
+  return { operand, ...(further.length === 0 ? {} : { further }), options, settings }
 }
 
 /** The flags that a command knows. */

@@ -8,6 +8,8 @@ export interface Command {
   readonly summary: string
   /** What comes after the name, e.g. `MODULE`; empty for nothing. */
   readonly operand: string
+  /** How many operands it takes at most. @default 1, or none where `operand` is empty */
+  readonly operands?: number
   /** Further sentences for its own help. */
   readonly details: readonly string[]
   /** Command lines to copy, each with what it does. */
@@ -24,6 +26,8 @@ export interface Command {
 export interface Arguments {
   /** What came after the command's name, if anything. */
   readonly operand: string | undefined
+  /** What came after that, for a command that takes several operands. @default none */
+  readonly further?: readonly string[]
   /** The command's own and common flags by name without dashes; `true` for one without a value. */
   readonly options: Readonly<Record<string, OptionValue | undefined>>
   /** Flags that are settings, for `resolveSettings`. */
