@@ -1,0 +1,7 @@
+export { decodeParts, encodePart, type ExportCoding, exportCodings, type RawTotals } from './encode-part.ts'
+export { ExportKeyError } from './errors.ts'
+export { explainQuery, keyedQuery, nullKeyQuery, sameKeyQuery } from './keyed-query.ts'
+export { lastKey } from './last-key.ts'
+export { type ReadSoFar, rowsOfNextPart } from './part-size.ts'
+export { type OneSnapshot, readSnapshot } from './read-snapshot.ts'
+export { type ExportFormat, RowCounter } from './row-counter.ts'
