@@ -1,8 +1,9 @@
-// `npm run build`: compiles src/ to dist/, from scratch, and takes along what is not TypeScript.
+// `npm run build`: compiles src/ to dist/, from scratch, takes along what is not TypeScript, and joins the modules.
 import { spawnSync } from 'node:child_process'
 import { cpSync, globSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { bundle } from './bundle.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -16,6 +17,7 @@ if (status === 0) {
     recursive: true,
     filter: (source) => statSync(source).isDirectory() || extname(source) !== '.ts',
   })
+  await bundle()
 }
 process.exitCode = status ?? 1
 

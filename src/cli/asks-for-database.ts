@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads'
  * worker will say what is wrong with it.
  */
 export async function asksForDatabase (module: URL): Promise<boolean> {
-  const extension = extname(import.meta.filename)
+  const extension = extname(import.meta.url)
   const thread = new Worker(new URL(`./read-declaration${extension}`, import.meta.url), {
     workerData: module.href,
     // Whatever the module prints, it will print in its worker again.

@@ -19,7 +19,8 @@ export class ScenarioError extends Error {
   }
 }
 
-const ownFolder = fileURLToPath(new URL('.', import.meta.url))
+/** All of Plimsoll: in the package its modules are joined, so that none has a folder of its own. */
+const ownFolder = fileURLToPath(new URL('../../../', import.meta.url))
 
 /** The message of what was thrown, and where: the first place in its stack that is in a file of its user's. */
 export function thrownAt (error: unknown): string {
