@@ -21,7 +21,16 @@ export {
   serveLocalEngine,
   type SetOptions,
 } from './local/index.ts'
-export { loadNatsJetstream, natsEngine, type NatsEngineOptions, type NatsJetstream } from './nats/index.ts'
+export {
+  loadNatsJetstream,
+  loadNatsTransport,
+  natsEngine,
+  type NatsConnectionWatch,
+  type NatsEngineOptions,
+  type NatsJetstream,
+  type NatsTransport,
+  watchNatsConnection,
+} from './nats/index.ts'
 export { postgresEngine, type PostgresEngineOptions, quoteIdentifier } from './postgres/index.ts'
 export { rabbitmqEngine, type RabbitmqEngineOptions } from './rabbitmq/index.ts'
 export { redisEngine, type RedisEngineOptions } from './redis/index.ts'

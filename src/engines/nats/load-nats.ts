@@ -1,10 +1,12 @@
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream'
-import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node'
+import type { MsgHdrs, NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node'
 import { loadPackage } from '../load-package.ts'
 
 /** What is used of the package `@nats-io/transport-node`. */
 export interface NatsTransport {
   readonly connect: (options: NodeConnectionOptions) => Promise<NatsConnection>
+  readonly headers: () => MsgHdrs
+  readonly nanos: (ms: number) => number
 }
 
 /** What is used of the package `@nats-io/jetstream`. */

@@ -1,9 +1,10 @@
-import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node'
+import type { NatsConnection, NodeConnectionOptions, Status } from '@nats-io/transport-node'
 import { type Clock, systemClock } from '../../kernel/index.ts'
 import type { Engine } from '../engine.ts'
 import { EngineClosedError, EngineUnavailableError } from '../errors.ts'
 import { HeldClient } from '../held-client.ts'
 import { untilAborted } from '../until-aborted.ts'
+import { watchNatsConnection } from './connection-watch.ts'
 import { explainNatsError } from './explain.ts'
 import { loadNatsTransport } from './load-nats.ts'
 import { readNatsTarget } from './target.ts'
@@ -50,9 +51,6 @@ export function natsEngine (options: NatsEngineOptions): Engine<NatsConnection> 
     return new EngineUnavailableError('nats', target, reason, error)
   }
 
-  /** Down between the loss of a connection and its replacement. */
-  const broken = new WeakSet<NatsConnection>()
-
   async function open (): Promise<NatsConnection> {
     const { connect } = await loadNatsTransport()
     let attempts = 0
@@ -73,7 +71,11 @@ export function natsEngine (options: NatsEngineOptions): Engine<NatsConnection> 
     try {
       const connection = await untilAborted(opening, timeout.signal)
       connected = true
-      void watch(connection, () => attempts = 0)
+      watchNatsConnection(connection, (status) => {
+        if (status.type === 'reconnect') attempts = 0
+        else hear(status)
+      })
+      connection.closed().finally(() => held.forget(connection)).catch(() => {})
       return connection
     } catch (error) {
       throw timeout.signal.aborted ?
@@ -86,22 +88,12 @@ export function natsEngine (options: NatsEngineOptions): Engine<NatsConnection> 
     }
   }
 
-  /** Until the connection is closed for good. */
-  async function watch (connection: NatsConnection, recovered: () => void): Promise<void> {
-    for await (const status of connection.status()) {
-      if (status.type === 'disconnect') {
-        broken.add(connection)
-        onConnectionError?.(
-          unavailable(undefined, `the connection to ${status.server} broke; it is being made again`)
-        )
-      } else if (status.type === 'reconnect') {
-        broken.delete(connection)
-        recovered()
-      } else if (status.type === 'error') {
-        onConnectionError?.(unavailable(status.error))
-      }
+  function hear (status: Status): void {
+    if (status.type === 'disconnect') {
+      onConnectionError?.(unavailable(undefined, `the connection to ${status.server} broke; it is being made again`))
+    } else if (status.type === 'error') {
+      onConnectionError?.(unavailable(status.error))
     }
-    held.forget(connection)
   }
 
   const held = new HeldClient('nats', open, (connection) => connection.close())
@@ -109,7 +101,7 @@ export function natsEngine (options: NatsEngineOptions): Engine<NatsConnection> 
   async function check (signal: AbortSignal): Promise<void> {
     try {
       const connection = await untilAborted(held.get(), signal)
-      if (broken.has(connection))
+      if (!watchNatsConnection(connection).connected)
         throw unavailable(undefined, 'the connection is broken; it is being made again')
       await untilAborted(connection.rtt(), signal)
     } catch (error) {
