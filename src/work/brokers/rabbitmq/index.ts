@@ -1,0 +1,2 @@
+export type { RabbitmqExchangeOptions } from './rabbitmq-exchange.ts'
+export { rabbitmqPublisher, type RabbitmqPublisherOptions } from './rabbitmq-publisher.ts'
