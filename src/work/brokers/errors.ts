@@ -4,9 +4,9 @@ export class UnconfirmedError extends Error {
   /** Stable over releases: match on this, not on the message or on `instanceof`. */
   readonly code = 'PUBLISH_UNCONFIRMED'
 
-  /** @param when to follow "has not confirmed the message" */
+  /** @param when to follow "has not confirmed the message", with what separates it */
   constructor (when: string) {
-    super(`the broker has not confirmed the message ${when}; it may have it, and knows it by its id`)
+    super(`the broker has not confirmed the message${when}; it may have it, and knows it by its id`)
   }
 }
 

@@ -5,7 +5,8 @@ import type { EventMessage } from '../../events/index.ts'
 import type { Publisher, PublishOutcome } from '../../outbox/index.ts'
 import { headersFor } from '../envelope.ts'
 import { BrokerPartClosedError, PublishRefusedError } from '../errors.ts'
-import { publishInKeyOrder, refuseAll } from '../in-key-order.ts'
+import { publishInKeyOrder } from '../in-key-order.ts'
+import { refuseAll } from '../refuse-all.ts'
 import {
   ensureExchange,
   maxShortText,
