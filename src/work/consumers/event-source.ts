@@ -1,4 +1,4 @@
-import type { EventMessage } from '../events/index.ts'
+import type { EventMessage, LogPosition } from '../events/index.ts'
 
 /** A message on its way through a consumer. Exactly one of `ack` and `giveBack` is called, once. */
 export interface Delivery {
@@ -21,6 +21,8 @@ export interface Delivery {
 export interface Subscription {
   /** The consumer's name: its place in the source (offset, durable, group, queue) is kept under it. */
   readonly consumer: string
+  /** Grows with each replay of the consumer. The log keeps a place for each; a broker's place is that of the name. */
+  readonly incarnation: number
   /** Types of events, e.g. `order.placed`. Others may come too, and are acknowledged unseen. */
   readonly types: readonly string[]
   /** Where a consumer that the source has never seen begins: with all that it still has, or with what comes from now on. */
@@ -47,6 +49,16 @@ export interface EventSource {
   readonly name: string
   /** Opens one consumer's stream. It waits for the source to be reachable until the signal aborts. */
   subscribe(subscription: Subscription, signal: AbortSignal): Promise<EventStream>
+  /** Makes the place of a consumer's next incarnation, and drops that of the others; where messages can be had again. */
+  rewind?(rewind: Rewind): Promise<void>
+}
+
+/** From where on a consumer's messages come again. */
+export interface Rewind {
+  readonly consumer: string
+  readonly incarnation: number
+  /** What comes after this; or all that the source still has. */
+  readonly from: LogPosition | 'beginning'
 }
 
 /** One consumer's messages, in this process. */
