@@ -1,3 +1,4 @@
+export { JobKeyContendedError } from './errors.ts'
 export type {
   ClaimedBatch,
   ClaimedJob,
@@ -13,3 +14,4 @@ export type {
   TierState,
   Upkeep,
 } from './job-store.ts'
+export { postgresJobStore, type PostgresJobStoreOptions } from './postgres-store.ts'

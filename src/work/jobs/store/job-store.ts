@@ -1,5 +1,8 @@
 import type { Transaction } from '../../../data/index.ts'
 import type { CarriedContext } from '../../../kernel/index.ts'
+import type { JobFailure, RedrivableStore, RedrivenJob } from '../failure/index.ts'
+
+export type { JobFailure } from '../failure/index.ts'
 
 /** A job as it is written beside the caller's rows. */
 export interface NewJob {
@@ -76,16 +79,6 @@ export interface ClaimedBatch {
   readonly token: bigint
   /** In the order in which they should start; at least one. */
   readonly jobs: readonly ClaimedJob[]
-}
-
-/** Why a run failed, as it is kept. */
-export interface JobFailure {
-  readonly name: string
-  readonly code?: string | undefined
-  readonly message: string
-  readonly stack?: string | undefined
-  /** Equal for failures that are of one kind. */
-  readonly fingerprint: string
 }
 
 /** How a run ended. `atMs` are epoch times in milliseconds. */
@@ -172,7 +165,7 @@ export interface TierState {
  * On purpose there is no way to look at a job that waits and take it later, and none to wait for a job: the first
  * would be stale, the second is a receipt's.
  */
-export interface JobStore extends AsyncDisposable {
+export interface JobStore extends RedrivableStore, AsyncDisposable {
   readonly name: 'postgres' | 'pg-boss'
   /** Makes what is missing. Once, before anything else. */
   prepare(): Promise<void>
@@ -183,7 +176,7 @@ export interface JobStore extends AsyncDisposable {
    *
    * @returns for each job, in order, what became of it
    */
-  enqueue(tx: Transaction, jobs: readonly NewJob[]): Promise<readonly Enqueued[]>
+  enqueue(tx: Transaction, jobs: readonly (NewJob & RedrivenJob)[]): Promise<readonly Enqueued[]>
   /** Takes the next jobs of a tier: `undefined` where none is due. */
   claim(request: ClaimRequest): Promise<ClaimedBatch | undefined>
   /** Prolongs leases to `leaseMs` from now, in one statement. */

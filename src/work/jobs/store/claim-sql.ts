@@ -1,0 +1,95 @@
+import { msFromNow, msOf, type Statement, statement, unflushed } from './statement.ts'
+import { jobColumns, type JobTables } from './tables.ts'
+
+export interface ClaimStatements {
+  /** $1 owner, $2 tier, $3 how many, $4 how many suspects, $5 lease in ms; with names $6, with a floor $7 rank, $8 tag. */
+  claim(withNames: boolean, withFloor: boolean): Statement
+  /** $1 tokens, $2 lease in milliseconds: of each that is there, whether it was renewed, and whom to cancel. */
+  readonly renew: Statement
+  /** $1 token, $2 positions that go back, all that are left when null. */
+  readonly giveBack: Statement
+  /** $1 owner, $2 tokens it knows of. */
+  readonly unknown: Statement
+  /** $1 ids, $2 attempts: notes that tracked jobs run; answers those that were cancelled. */
+  readonly begin: Statement
+}
+
+/** A job's row as it stands in its lease: JSON put together as text, since its parts are JSON or plain already. */
+const claimedRow = `'["' || id || '",' || attempt || ',' || ${msOf('due_at')} || ',' || ${
+  msOf('enqueued_at')
+} || ',' || rank || ',"' || tag || '",' || suspect::integer || ',' || tracked::integer || ',' || to_json(name)::text ||
+  ',' || to_json(tenant)::text || ',' || spec || ',' || to_json(payload)::text || ']'`
+
+/** Columns of a job that waits again, from its row in a lease: `j`, with its tier in `tier`. */
+export function unclaimed (
+  { attempt = `(j->>1)::smallint`, suspect = `(j->>6)::integer = 1` }: {
+    readonly attempt?: string
+    readonly suspect?: string
+  } = {}
+): string {
+  const epoch = (ms: string): string => `'epoch'::timestamptz + (${ms})::float8 * interval '1 ms'`
+  return `(j->>0)::uuid, (j->>5)::bigint, ${epoch('j->>2')}, ${
+    epoch('j->>3')
+  }, (j->>4)::smallint, ${attempt}, ${suspect}, (j->>7)::integer = 1, tier, j->>8, j->>9, (j->10)::text, j->>11`
+}
+
+export function claimStatements (tables: JobTables): ClaimStatements {
+  const { job, lease, receipt } = tables
+  const claim = (withNames: boolean, withFloor: boolean): Statement => {
+    const named = withNames ? 'AND name = ANY ($6::text[])' : ''
+    const floor = withFloor ? `AND (rank, tag) >= ($${withNames ? 7 : 6}, $${withNames ? 8 : 7})` : ''
+    return statement(`
+      WITH suspects AS MATERIALIZED (
+        SELECT ctid FROM ${job} WHERE tier = $2 AND suspect ${named}
+        ORDER BY rank, tag LIMIT $4 FOR UPDATE SKIP LOCKED
+      ), picked AS MATERIALIZED (
+        SELECT ctid FROM ${job} WHERE tier = $2 AND NOT suspect ${named} ${floor}
+        ORDER BY rank, tag LIMIT $3 - (SELECT count(*) FROM suspects) FOR UPDATE SKIP LOCKED
+      ), taken AS (
+        DELETE FROM ${job} WHERE ctid = ANY (ARRAY (SELECT ctid FROM suspects UNION ALL SELECT ctid FROM picked))
+        RETURNING *
+      ), batch AS (
+        SELECT '[' || string_agg(${claimedRow}, ',') || ']' AS jobs, count(*)::integer AS size FROM taken
+      )
+      INSERT INTO ${lease} (owner, tier, lease_until, size, jobs)
+      SELECT $1, $2, ${msFromNow('$5')}, size, jobs FROM batch WHERE size > 0
+      RETURNING token, jobs, ${msOf('now()')} AS now_ms`)
+  }
+  const claims = [false, true].map((withNames) => [claim(withNames, false), claim(withNames, true)])
+  return {
+    claim: (withNames, withFloor) => claims[Number(withNames)]![Number(withFloor)]!,
+    // A row that is locked is being settled. It is not lost, but not renewed either: the next beat may find it free.
+    renew: statement(`
+      WITH mine AS (
+        SELECT token FROM ${lease} WHERE token = ANY ($1::bigint[]) ORDER BY token FOR NO KEY UPDATE SKIP LOCKED
+      ), renewed AS (
+        UPDATE ${lease} AS row SET lease_until = ${msFromNow('$2')} FROM mine WHERE row.token = mine.token
+        RETURNING row.token
+      )
+      SELECT row.token, cancelling, renewed.token IS NOT NULL AS renewed, ${unflushed}
+      FROM ${lease} AS row LEFT JOIN renewed USING (token) WHERE row.token = ANY ($1::bigint[])`),
+    giveBack: statement(`
+      WITH ended AS (
+        DELETE FROM ${lease} WHERE token = $1 AND $2::integer[] IS NULL RETURNING tier, settled, jobs
+      ), parted AS (
+        UPDATE ${lease} SET settled = settled || $2::integer[] WHERE token = $1 AND $2::integer[] IS NOT NULL
+        RETURNING tier, jobs
+      ), back AS (
+        SELECT tier, j FROM ended, json_array_elements(jobs::json) WITH ORDINALITY AS row (j, at)
+        WHERE at <> ALL (settled)
+        UNION ALL
+        SELECT tier, j FROM parted, json_array_elements(jobs::json) WITH ORDINALITY AS row (j, at)
+        WHERE at = ANY ($2::integer[])
+      )
+      INSERT INTO ${job} (${jobColumns}) SELECT ${unclaimed()} FROM back`),
+    unknown: statement(`SELECT token FROM ${lease} WHERE owner = $1 AND token <> ALL ($2::bigint[])`),
+    begin: statement(`
+      WITH begun AS (
+        UPDATE ${receipt} AS row SET state = 'running', attempt = mine.attempt, changed_at = now()
+        FROM unnest($1::uuid[], $2::smallint[]) AS mine (id, attempt)
+        WHERE row.id = mine.id AND row.state = 'waiting'
+        RETURNING row.id
+      )
+      SELECT id FROM ${receipt} WHERE id = ANY ($1::uuid[]) AND state = 'cancelled'`),
+  }
+}

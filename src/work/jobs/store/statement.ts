@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto'
+
+/** A statement that a connection prepares once. */
+export interface Statement {
+  readonly name: string
+  readonly text: string
+}
+
+/** Names a statement by its text: of one connection, each name must mean one text. */
+export function statement (text: string): Statement {
+  return { name: `plimsoll_job_${createHash('sha256').update(text).digest('hex').slice(0, 16)}`, text }
+}
+
+/** For what can be lost in a crash of the server without harm. */
+export const unflushed = `set_config('synchronous_commit', 'off', true)`
+
+/** A parameter of milliseconds, from now. */
+export function msFromNow (parameter: string): string {
+  return `now() + ${parameter}::float8 * interval '1 ms'`
+}
+
+/** An expression of epoch milliseconds, as a time. */
+export function timeOf (ms: string): string {
+  return `'epoch'::timestamptz + (${ms})::float8 * interval '1 ms'`
+}
+
+/** A time, as whole epoch milliseconds. */
+export function msOf (time: string): string {
+  return `floor(extract(epoch FROM ${time}) * 1000)::bigint`
+}
