@@ -2,7 +2,7 @@
 export interface LogPosition {
   /** Counts the servers that the log has lived on: a restored copy begins the next one, since its transaction ids restart. */
   readonly epoch: number
-  /** The transaction id that was next when the event was written: never lower than that of what was committed before. */
+  /** The highest transaction id that was used up when the event was written: not lower than that of any earlier event of its key. */
   readonly xid: bigint
   /** Counts the events of the log, with gaps; 0n stands before all events of `xid`. */
   readonly position: bigint

@@ -1,3 +1,5 @@
+export { LogTruncatedError, OutboxStalledError, RelayBehindError } from './errors.ts'
+export { openOutbox, type Outbox, type OutboxOptions } from './open-outbox.ts'
 export type {
   LogBatch,
   LogCheckpoint,

@@ -1,0 +1,48 @@
+import type { Cancel } from '../../kernel/index.ts'
+import type { CounterSlot, MetricsRegistry } from '../../telemetry/index.ts'
+
+export interface OutboxMetrics {
+  /** Events that were written, in transactions that may still be rolled back. */
+  readonly written: CounterSlot
+  /** Nothing reads the gauges any more. */
+  readonly close: Cancel
+}
+
+/** What the gauges show at a scrape; NaN while it is not known. */
+export interface OutboxGauges {
+  /** How long the transaction that holds the fence is open, in seconds, when events wait for it. */
+  readonly stallSeconds: number
+  readonly heldEvents: number
+  /** Readers by their checkpoint: how old the first event is that they have not passed, in seconds. */
+  readonly readers: readonly { readonly name: string; readonly lagSeconds: number }[]
+}
+
+export function outboxMetrics (registry: MetricsRegistry, gauges: () => OutboxGauges): OutboxMetrics {
+  const written = registry.counter({
+    name: 'plimsoll_outbox_written_total',
+    help: 'Events that were written to the outbox, in transactions that may have been rolled back.',
+  }).slot()
+  const stall = registry.gauge({
+    name: 'plimsoll_outbox_stall_seconds',
+    help: 'How long the transaction is open that events wait for; 0 when none waits.',
+    merge: 'max',
+  }).slot()
+  const held = registry.gauge({
+    name: 'plimsoll_outbox_held_events',
+    help: 'Committed events that wait for a running transaction; counted up to 10,000.',
+    merge: 'max',
+  }).slot()
+  const lag = registry.gauge({
+    name: 'plimsoll_outbox_lag_seconds',
+    help: 'How old the oldest event is that a reader of the outbox has not passed; 0 when there is none.',
+    labels: ['reader'],
+    merge: 'max',
+  })
+  const close = registry.onCollect(() => {
+    const { stallSeconds, heldEvents, readers } = gauges()
+    stall.set(stallSeconds)
+    held.set(heldEvents)
+    for (const { name, lagSeconds } of readers) lag.slot({ reader: name }).set(lagSeconds)
+  })
+  return { written, close }
+}

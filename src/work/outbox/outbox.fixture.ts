@@ -1,0 +1,75 @@
+import pg from 'pg'
+import { Type } from 'typebox'
+import { type TestDatabase, testDatabase } from '../../engines/embedded/embedded.fixture.ts'
+import { defineEvent } from '../events/index.ts'
+import { openOutbox, type Outbox, type OutboxOptions } from './open-outbox.ts'
+import type { LoggedMessage } from './outbox-log.ts'
+
+/** An event for tests: `n` counts, `key` is its aggregate. */
+export const counted = defineEvent(
+  'thing.counted',
+  1,
+  Type.Object({ key: Type.String(), n: Type.Number() }),
+  {
+    key: ({ key }) => key,
+  }
+)
+
+export interface TestOutbox extends AsyncDisposable {
+  readonly url: string
+  readonly pool: pg.Pool
+  readonly outbox: Outbox
+  /** Emits in a transaction of its own, one event after the other. */
+  emit(key: string, ...numbers: readonly number[]): Promise<void>
+  /** A transaction that is begun, and not ended before `end` is called. */
+  begin(): Promise<OpenTransaction>
+  /** All that is in the log and can be read by now. */
+  all(): Promise<readonly LoggedMessage[]>
+}
+
+export interface OpenTransaction {
+  readonly client: pg.PoolClient
+  end(how: 'commit' | 'rollback'): Promise<void>
+}
+
+/** An outbox in a database of its own. */
+export async function testOutbox (options: Partial<OutboxOptions> = {}): Promise<TestOutbox> {
+  const database: TestDatabase = await testDatabase()
+  const pool = new pg.Pool({ connectionString: database.url, max: 20 })
+  const outbox = await openOutbox({ pool, ...options })
+  const open = new Set<pg.PoolClient>()
+  return {
+    url: database.url,
+    pool,
+    outbox,
+    async emit (key, ...numbers) {
+      for (const n of numbers) await counted.emit(pool, { key, n })
+    },
+    async begin () {
+      const client = await pool.connect()
+      open.add(client)
+      await client.query('begin')
+      return {
+        client,
+        async end (how) {
+          await client.query(how)
+          open.delete(client)
+          client.release()
+        },
+      }
+    },
+    async all () {
+      return (await outbox.read({ after: undefined, limit: 1_000_000 })).messages
+    },
+    async [Symbol.asyncDispose] () {
+      for (const client of open) client.release(true)
+      await outbox.close()
+      await pool.end()
+      await database.close()
+    },
+  }
+}
+
+export function numbersOf (messages: readonly { readonly payload: string }[]): readonly number[] {
+  return messages.map(({ payload }) => counted.read({ type: 'thing.counted', id: '', version: 1, payload }).n)
+}
