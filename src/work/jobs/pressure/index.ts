@@ -1,0 +1,5 @@
+export { attendedStore, type AttendedStoreOptions } from './attended-store.ts'
+export { type OverloadReason, TierOverloadedError } from './errors.ts'
+export { Pressure, type PressureOptions, type TierPressure } from './pressure.ts'
+export { pressureProblems } from './problems.ts'
+export type { TierCondition, WaitingTenant } from './tier-pressure.ts'
