@@ -25,6 +25,8 @@ export interface Schedule {
   readonly pattern: string
   /** @returns `undefined` when there is none */
   readonly nextAfter: (at: Date) => Date | undefined
+  /** The last times up to `at`, itself included, in their order. */
+  readonly latestUntil: (at: Date, count: number) => readonly Date[]
 }
 
 /**
@@ -53,6 +55,9 @@ export function schedule<Input> (
     missed,
     pattern: `${pattern} ${timeZone}`,
     nextAfter: (at) => cron.nextRun(at) ?? undefined,
+    // Times are whole seconds, and croner leaves out the reference itself.
+    latestUntil: (at, count) =>
+      cron.previousRuns(count, new Date(at.getTime() + 1_000)).filter((time) => time <= at).toReversed(),
   }
 }
 

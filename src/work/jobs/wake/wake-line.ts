@@ -15,7 +15,7 @@ export interface WakeCall {
 export interface WakeLine extends AsyncDisposable {
   /** Tells everybody but this process; it never throws, and never waits. */
   call(call: WakeCall): void
-  /** Hears what others call. */
+  /** Hears what others call, from when it resolves, or from when the line is up again. */
   listen(hear: (call: WakeCall) => void): Promise<void>
   close(): Promise<void>
 }

@@ -1,0 +1,223 @@
+import type { Pool } from 'pg'
+import { type Transaction, transaction } from '../../data/index.ts'
+import {
+  type Clock,
+  currentContext,
+  parseDuration,
+  type Random,
+  SettingError,
+  systemClock,
+  systemRandom,
+} from '../../kernel/index.ts'
+import { createLogger, type Logger } from '../../telemetry/index.ts'
+import { CommitWatch } from './commit-watch.ts'
+import type { Job } from './define-job.ts'
+import { bindDesk, unbindDesk } from './desk-binding.ts'
+import { JobList } from './job-list.ts'
+import { type JobMetrics, jobMetrics } from './job-metrics.ts'
+import type { EnqueueOptions, JobTicket } from './job-options.ts'
+import type { JobStatus } from './job-status.ts'
+import type { OpenJobsOptions, WorkerOptions } from './jobs-options.ts'
+import type { Jobs, JobWorker, WaitOptions } from './jobs.ts'
+import { newJobs } from './new-job.ts'
+import { Scheduler } from './scheduler.ts'
+import { StatusWatch } from './status-watch.ts'
+import { type JobStore, type NewJob, postgresJobStore } from './store/index.ts'
+import { tierLimits } from './tier-limits.ts'
+import { TierWatch } from './tier-watch.ts'
+import type { Tier } from './tier.ts'
+import { notifyLine, Switchboard, type WakeLine } from './wake/index.ts'
+import { Worker } from './worker/index.ts'
+
+/** Jobs of one statement, at most. */
+const jobsAtOnce = 1_000
+
+/**
+ * Opens the queue of a service in its database, and makes its tables where they are missing. From then on jobs can be
+ * enqueued in transactions of the pool; to run them, start a worker, in this process or any other.
+ *
+ * @throws SettingError when a part breaks its rule; TablesTooNewError; what PostgreSQL throws
+ */
+export async function openJobs (options: OpenJobsOptions): Promise<Jobs> {
+  const queue = new Queue(options)
+  await queue.prepare()
+  return queue
+}
+
+class Queue implements Jobs {
+  readonly store: JobStore
+  readonly tiers: readonly Tier[]
+  readonly #options: OpenJobsOptions
+  readonly #list: JobList
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #logger: Logger
+  readonly #leaseMs: number
+  readonly #metrics: JobMetrics
+  readonly #line: WakeLine
+  readonly #board: Switchboard
+  readonly #commits: CommitWatch
+  readonly #statuses: StatusWatch
+  readonly #watch: TierWatch
+  readonly #workers: Set<Worker> = new Set()
+  #closing: Promise<void> | undefined
+
+  constructor (options: OpenJobsOptions) {
+    const { pool, jobs, schedules = [], tiers = {}, schema, lease = '30s', registry } = options
+    const { clock = systemClock, random = systemRandom, logger = createLogger({ level: 'silent' }) } = options
+    this.#options = options
+    this.#clock = clock
+    this.#random = random
+    this.#logger = logger
+    this.#list = new JobList(jobs, schedules)
+    this.tiers = this.#list.tiers
+    for (const [tier, limits] of Object.entries(tiers)) tierLimits(tier, limits)
+    this.#leaseMs = parseDuration(lease, 'jobs.lease')
+    if (!(this.#leaseMs >= 1_000)) throw new SettingError('jobs.lease', 'at least 1 s', lease)
+    this.store = options.store ?? postgresJobStore({
+      pool,
+      schema,
+      clock,
+      onError: (error) => logger.warn({ err: error }, 'the queue could not do its upkeep; trying again'),
+    })
+    this.#metrics = jobMetrics(registry)
+    this.#line = options.wake ?? notifyLine({ pool, schema, clock, random })
+    this.#board = new Switchboard(this.#line)
+    this.#commits = new CommitWatch(clock, (ended) => this.#board.call({ tiers: [...ended] }))
+    this.#statuses = new StatusWatch(this.store, this.#board, clock)
+    this.#watch = new TierWatch({ store: this.store, tiers: this.tiers, registry, logger, clock, random })
+  }
+
+  async prepare (): Promise<void> {
+    await this.store.prepare()
+    bindDesk(this.#options.pool, this)
+    this.#watch.start()
+  }
+
+  async enqueue<Input> (
+    tx: Transaction,
+    job: Job<Input>,
+    input: Input,
+    options: EnqueueOptions = {}
+  ): Promise<JobTicket> {
+    const [ticket] = await this.enqueueMany(tx, job, [input], options)
+    return ticket!
+  }
+
+  async enqueueMany<Input> (
+    tx: Transaction,
+    job: Job<Input>,
+    inputs: readonly Input[],
+    options: EnqueueOptions = {}
+  ): Promise<readonly JobTicket[]> {
+    this.#list.check(job)
+    const { weights = everybodyAlike } = this.#options
+    const rows = newJobs(job, inputs, options, currentContext(), { clock: this.#clock, weights })
+    const isOneStatement = rows.length <= jobsAtOnce && rows.every(({ unique }) => unique === undefined)
+    const tickets = isPool(tx) && !isOneStatement ?
+      await transaction(tx, (own) => this.#write(own, rows)) :
+      await this.#write(tx, rows)
+    const { tier } = job.policy
+    const duplicates = tickets.filter(({ duplicate }) => duplicate).length
+    this.#metrics.enqueued.slot({ tier, outcome: 'new' }).add(tickets.length - duplicates)
+    if (duplicates > 0) this.#metrics.enqueued.slot({ tier, outcome: 'duplicate' }).add(duplicates)
+    const runAtMs = rows[0]?.runAtMs
+    if (runAtMs === undefined) this.#commits.wrote(tx, tier)
+    else for (const worker of this.#workers) worker.dueAt(runAtMs)
+    return tickets
+  }
+
+  job (name: string): Job {
+    return this.#list.get(name)
+  }
+
+  status (id: string): Promise<JobStatus | undefined> {
+    return this.#statuses.status(id)
+  }
+
+  waitFor (id: string, options?: WaitOptions): Promise<JobStatus | undefined> {
+    return this.#statuses.waitFor(id, options)
+  }
+
+  async cancel (id: string): Promise<'cancelled' | 'cancelling' | 'done' | 'unknown'> {
+    const outcome = await this.store.cancel(id)
+    if (outcome === 'cancelling') this.#board.call({ tiers: [], cancelled: [id], changed: [id] })
+    else if (outcome === 'cancelled') this.#board.call({ tiers: [], changed: [id] })
+    return outcome
+  }
+
+  worker ({ tiers, schedules: runsSchedules = true }: WorkerOptions = {}): JobWorker {
+    const { pool, schema, tiers: limits = {}, app = {}, schedules = [], tracer, version } = this.#options
+    const scheduler = new Scheduler({
+      pool,
+      schema,
+      schedules: runsSchedules ? schedules : [],
+      enqueue: async (tx, schedule, at) => {
+        await this.enqueue(tx, schedule.job, schedule.inputAt(at))
+      },
+      logger: this.#logger,
+      clock: this.#clock,
+      random: this.#random,
+    })
+    const worker = new Worker({
+      jobs: this.#list.byName,
+      tiers: tiers ?? this.tiers,
+      limitsOf: (tier) => tierLimits(tier, limits[tier as Tier]),
+      store: this.store,
+      leaseMs: this.#leaseMs,
+      board: this.#board,
+      pool,
+      app,
+      metrics: this.#metrics,
+      tenantClass: this.#options.tenantClass ?? (() => 'all'),
+      companion: scheduler,
+      version,
+      tracer,
+      logger: this.#logger,
+      clock: this.#clock,
+      random: this.#random,
+    })
+    this.#workers.add(worker)
+    // Jobs that another release has left in a tier of its own are run, too.
+    if (tiers === undefined)
+      this.#watch.hear((states) => states.forEach(({ tier, depth }) => depth > 0 && worker.serve(tier)))
+    return worker
+  }
+
+  close (): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose] (): Promise<void> {
+    return this.close()
+  }
+
+  async #write (tx: Transaction, rows: readonly NewJob[]): Promise<JobTicket[]> {
+    const tickets: JobTicket[] = []
+    for (let first = 0; first < rows.length; first += jobsAtOnce) {
+      const enqueued = await this.store.enqueue(tx, rows.slice(first, first + jobsAtOnce))
+      for (const { id, duplicateOf } of enqueued)
+        tickets.push({ id: duplicateOf ?? id, duplicate: duplicateOf !== undefined })
+    }
+    return tickets
+  }
+
+  async #close (): Promise<void> {
+    const { pool, store, wake } = this.#options
+    unbindDesk(pool, this)
+    await Promise.all([...this.#workers].map((worker) => worker.close()))
+    this.#statuses.close()
+    await this.#watch.close()
+    if (wake === undefined) await this.#line.close()
+    if (store === undefined) await this.store.close()
+  }
+}
+
+function everybodyAlike (): number {
+  return 1
+}
+
+function isPool (tx: object): tx is Pool {
+  return 'totalCount' in tx
+}
