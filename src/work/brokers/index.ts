@@ -1,4 +1,5 @@
 export { BrokerPartClosedError, PublishRefusedError, UnconfirmedError } from './errors.ts'
+export { kafkaPublisher, type KafkaPublisherOptions, type KafkaTopic } from './kafka/index.ts'
 export { natsPublisher, type NatsPublisherOptions, type NatsStreamOptions } from './nats/index.ts'
 export { rabbitmqPublisher, type RabbitmqPublisherOptions } from './rabbitmq/index.ts'
 export type { RabbitmqExchangeOptions } from './rabbitmq/index.ts'

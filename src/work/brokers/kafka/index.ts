@@ -1,0 +1,2 @@
+export { kafkaPublisher, type KafkaPublisherOptions } from './kafka-publisher.ts'
+export type { KafkaTopic } from './kafka-topics.ts'
