@@ -3,9 +3,15 @@ import { after, before, beforeEach, test } from 'node:test'
 import pg from 'pg'
 import { type TestDatabase, testDatabase } from '../../../engines/embedded/embedded.fixture.ts'
 import { waitUntil } from '../../../engines/wait-until.fixture.ts'
-import { type ManualClock, manualClock } from '../../../kernel/index.ts'
+import { type ManualClock, manualClock, uuidv7 } from '../../../kernel/index.ts'
 import { createLogger, MetricsRegistry, renderMetrics } from '../../../telemetry/index.ts'
-import type { ClaimedBatch, JobStore, TierState } from '../store/index.ts'
+import {
+  type ClaimedBatch,
+  type JobStore,
+  type NewJob,
+  postgresJobStore,
+  type TierState,
+} from '../store/index.ts'
 import { prepareAttendance } from './attendance-table.ts'
 import { attendedStore } from './attended-store.ts'
 import { Pressure, type PressureOptions } from './pressure.ts'
@@ -17,6 +23,17 @@ let clock: ManualClock
 let states: TierState[]
 
 const tier = 'within-10s'
+
+const someJob: Omit<NewJob, 'id' | 'tenant'> = {
+  name: 'order.charge',
+  tier,
+  weight: 1,
+  priority: 0,
+  payload: '{}',
+  attempts: 5,
+  tracked: false,
+  context: {} as NewJob['context'],
+}
 
 before(async () => {
   database = await testDatabase()
@@ -41,7 +58,7 @@ function openPressure (some: Partial<PressureOptions> = {}) {
   const registry = new MetricsRegistry()
   const pressure = new Pressure({
     pool,
-    store: { tiers: async () => states },
+    store: { name: 'pg-boss', tiers: async () => states },
     tiers: [tier],
     registry,
     clock,
@@ -117,12 +134,9 @@ test('the tenant whose own backlog it is gets 429, another one is let in', async
   const waiting: WaitingTenant[] = [{ tenant: 'acme', waiting: 2_990 }, { tenant: 'other', waiting: 10 }]
   let asked = 0
   const { pressure, shown } = openPressure({
-    store: {
-      tiers: async () => states,
-      async backlogs () {
-        asked++
-        return waiting
-      },
+    async backlogs () {
+      asked++
+      return waiting
     },
   })
   await using worker = workerUnderTest(() => 100)
@@ -194,7 +208,7 @@ test('what was seen too long ago refuses nobody, and a database that is away is 
   clock.advance(20_000)
   pressure.check(tier)
   assert.equal(pressure.of(tier), undefined)
-  const broken = openPressure({ store: { tiers: () => Promise.reject(new Error('away')) } })
+  const broken = openPressure({ store: { name: 'pg-boss', tiers: () => Promise.reject(new Error('away')) } })
   broken.pressure.start()
   clock.advance(4_000)
   await broken.pressure.close()
@@ -206,6 +220,7 @@ test('it looks by itself, one look at a time', async () => {
   const gate = Promise.withResolvers<void>()
   const { pressure } = openPressure({
     store: {
+      name: 'pg-boss',
       async tiers () {
         looks++
         await gate.promise
@@ -253,4 +268,26 @@ test('who stops asking is not there any more; a process that only enqueues write
   assert.equal(writes, 6)
   const { rows } = await pool.query('SELECT present FROM plimsoll_job_worker')
   assert.deepEqual(rows, [{ present: false }])
+})
+
+test('on the real store: behind the backlog of one tenant another one is let in, and workers drain it', async () => {
+  const plain = postgresJobStore({ pool })
+  await using store = attendedStore({ store: plain, pool, clock })
+  await store.prepare()
+  const { pressure } = openPressure({ store })
+  const enqueue = async (tenant: string, count: number): Promise<void> => {
+    await store.enqueue(pool, Array.from({ length: count }, () => ({ ...someJob, id: uuidv7(), tenant })))
+  }
+  await enqueue('acme', 25_000)
+  await enqueue('other', 5)
+  await pool.query(`UPDATE plimsoll_job SET due_at = now() - interval '1 minute'; ANALYZE plimsoll_job`)
+  for (let step = 0; step < 4; step++) {
+    const batch = await store.claim({ tier, limit: 100, leaseMs: 30_000 })
+    await store.settle(batch!.token, batch!.jobs.map(({ id }) => ({ id, kind: 'done' })))
+    await next(pressure)
+  }
+  assert.equal(pressure.of(tier)?.condition, 'late')
+  assert.throws(() => pressure.check(tier, 'acme'), { code: 'TENANT_BACKLOG' })
+  pressure.check(tier, 'other')
+  pressure.check(tier, 'new')
 })

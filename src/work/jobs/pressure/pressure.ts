@@ -11,6 +11,7 @@ import type { Logger, MetricsRegistry } from '../../../telemetry/index.ts'
 import type { JobStore, TierState } from '../store/index.ts'
 import { promiseMsOf } from '../tier.ts'
 import { attendanceStatements } from './attendance-table.ts'
+import { type Backlogs, postgresBacklogs } from './backlogs.ts'
 import { TierOverloadedError } from './errors.ts'
 import { FlowRate } from './flow-rate.ts'
 import { type PressureMetrics, pressureMetrics, toldConditions } from './metrics.ts'
@@ -27,10 +28,9 @@ export interface PressureOptions {
   readonly pool: Pool
   /** Where `attendedStore` writes. @default the first schema of the search path */
   readonly schema?: string | undefined
-  readonly store: Pick<JobStore, 'tiers'> & {
-    /** Jobs of a tier that wait, by tenant. @default tenants are not told apart: a tier that is late refuses them all */
-    backlogs?(tier: string): Promise<readonly WaitingTenant[]>
-  }
+  readonly store: Pick<JobStore, 'name' | 'tiers'>
+  /** @default those of the PostgreSQL store; of another one, tenants are not told apart, so that a late tier refuses all */
+  readonly backlogs?: Backlogs | undefined
   /** Those of the service's jobs. */
   readonly tiers: readonly string[]
   readonly registry: MetricsRegistry
@@ -67,6 +67,7 @@ export class Pressure implements AsyncDisposable {
   readonly #random: Random
   readonly #metrics: PressureMetrics
   readonly #readAttendance: string
+  readonly #backlogs: Backlogs | undefined
   readonly #known: Map<string, Known> = new Map()
   readonly #drains: Map<string, FlowRate> = new Map()
   readonly #told: Map<string, { readonly condition: TierCondition; readonly atMs: number }> = new Map()
@@ -81,6 +82,8 @@ export class Pressure implements AsyncDisposable {
     this.#random = random
     this.#metrics = pressureMetrics(registry)
     this.#readAttendance = attendanceStatements(schema).read
+    const isOurs = options.store.name === 'postgres'
+    this.#backlogs = options.backlogs ?? (isOurs ? postgresBacklogs(options.pool, schema) : undefined)
   }
 
   start (): void {
@@ -131,8 +134,8 @@ export class Pressure implements AsyncDisposable {
       const { taken = 0, workers = 0 } = attended.get(tier) ?? {}
       const reading = this.#read(tier, stateOf.get(tier), taken, workers, atMs)
       const verdict = judgeTier(reading)
-      const isBad = verdict.condition === 'late'
-      const tenants = isBad ? await store.backlogs?.(tier) : undefined
+      const isLate = verdict.condition === 'late'
+      const tenants = isLate ? await this.#backlogs?.(tier, reading.depth) : undefined
       this.#known.set(tier, { ...reading, ...verdict, tenants, atMs })
       this.#show(reading, verdict)
       this.#tell(reading, verdict, atMs)
