@@ -28,7 +28,7 @@ export class PublishCall {
 
   constructor (messages: readonly EventMessage[], { clock, timeoutMs, signal, lost }: PublishCallOptions) {
     this.messages = messages
-    this.#outcomes = new Array<PublishOutcome | undefined>(messages.length)
+    this.#outcomes = Array.from({ length: messages.length })
     this.#keys = messages.map(orderingKey)
     this.#open = messages.length
     const { promise, resolve } = Promise.withResolvers<readonly PublishOutcome[]>()

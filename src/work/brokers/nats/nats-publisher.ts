@@ -83,9 +83,8 @@ export function natsPublisher (options: NatsPublisherOptions): Publisher {
       return refuseAll(messages, error)
     }
     const { lost } = watchNatsConnection(current.connection)
-    const send = (message: EventMessage, done: (outcome: PublishOutcome) => void): void => {
-      sendOne(current, message).then(done, (error: unknown) => done(refusalOf(error)))
-    }
+    const send = (message: EventMessage, done: (outcome: PublishOutcome) => void): void =>
+      void sendOne(current, message, done)
     return await publishInKeyOrder(messages, send, {
       clock,
       window,
@@ -95,7 +94,22 @@ export function natsPublisher (options: NatsPublisherOptions): Publisher {
     })
   }
 
-  async function sendOne ({ jetstream, transport }: Opened, message: EventMessage): Promise<PublishOutcome> {
+  async function sendOne (
+    opened: Opened,
+    message: EventMessage,
+    done: (outcome: PublishOutcome) => void
+  ): Promise<void> {
+    let outcome: PublishOutcome
+    try {
+      outcome = { kind: 'confirmed', duplicate: await store(opened, message) }
+    } catch (error) {
+      outcome = refusalOf(error)
+    }
+    done(outcome)
+  }
+
+  /** @returns whether the stream had it before */
+  async function store ({ jetstream, transport }: Opened, message: EventMessage): Promise<boolean> {
     const headers = transport.headers()
     for (const [name, value] of headersFor(message)) headers.append(name, safeText(value))
     const { duplicate } = await jetstream.publish(subjectOf(place, message.type), message.payload, {
@@ -105,7 +119,7 @@ export function natsPublisher (options: NatsPublisherOptions): Publisher {
       // Another stream that takes the same subject would confirm as well.
       expect: { streamName: place.stream },
     })
-    return { kind: 'confirmed', duplicate }
+    return duplicate
   }
 
   const close = async (): Promise<void> => {
