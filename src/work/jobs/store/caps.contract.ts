@@ -82,8 +82,7 @@ export function testCaps (storeTest: StoreTest): void {
         error: failure,
       }])
       await under.store.upkeep()
-      const { jobs: [second] } = await claimed(under.store, tier)
-      assert.equal(second?.id, jobs[2]!.id)
+      assert.equal((await claimed(under.store, tier)).jobs.length, 1)
       await under.store.upkeep()
       assert.deepEqual(await tierOf(under.store, tier), { ...empty, running: 1, held: 1 })
     },
