@@ -20,7 +20,7 @@ export class Narrator {
   }
 
   say ({ text, accent }: Line): void {
-    this.#endProgress()
+    this.end()
     this.#output.write(`${accent === undefined ? text : this.#paint(accent, text)}\n`)
   }
 
@@ -36,7 +36,8 @@ export class Narrator {
     this.#progress = message
   }
 
-  #endProgress (): void {
+  /** Takes the line of progress away, before something else is written to the terminal. */
+  end (): void {
     if (this.#progress !== '' && this.#output.isTTY === true) this.#output.write('\r\u001b[K')
     this.#progress = ''
   }

@@ -8,6 +8,7 @@ import { UsageError } from './errors.ts'
 import { exitCodes } from './exit-code.ts'
 import { reportFailure } from './failure.ts'
 import { renderHelp, renderOverview } from './help.ts'
+import { jobs } from './jobs.ts'
 import { load } from './load.ts'
 import { plans } from './plans.ts'
 import { serve } from './serve.ts'
@@ -15,7 +16,7 @@ import type { Surroundings } from './surroundings.ts'
 import { work } from './work.ts'
 
 /** In the order in which help lists them. */
-export const commands: readonly Command[] = [dev, serve, work, config, check, plans, load]
+export const commands: readonly Command[] = [dev, serve, work, config, check, plans, jobs, load]
 
 /**
  * Runs one command line.

@@ -1,0 +1,83 @@
+import type { Pool } from 'pg'
+import { postgresEngine } from '../engines/index.ts'
+import { loadService, type Service } from '../serve/service/index.ts'
+import { DeadLetters } from '../work/jobs/dead/index.ts'
+import { deadTables } from '../work/jobs/failure/index.ts'
+import { type JobStore, postgresJobStore } from '../work/jobs/store/index.ts'
+import type { Arguments } from './command.ts'
+import { EmbeddedDatabase } from './embedded-database.ts'
+import { UsageError } from './errors.ts'
+import { NoJobTablesError } from './jobs-errors.ts'
+import { findModule, settle } from './settle.ts'
+import type { Surroundings } from './surroundings.ts'
+
+/** The jobs of a service, without the service. */
+export interface JobsAccess {
+  readonly pool: Pool
+  readonly schema: string | undefined
+  readonly store: JobStore
+  readonly letters: DeadLetters
+}
+
+/** Connects to the database of the settings and gives its jobs to `work`; closes all of it again. */
+export async function withJobs<Result> (
+  given: Arguments,
+  surroundings: Surroundings,
+  progress: (message: string) => void,
+  work: (jobs: JobsAccess) => Promise<Result>
+): Promise<Result> {
+  const service = await serviceOf(given, surroundings)
+  const schema = schemaOf(given, service)
+  await using database = new EmbeddedDatabase({ progress, note: progress })
+  const { settings } = await database.provide(await settle(given, surroundings, 'dev'))
+  const { url } = settings.database
+  if (url === undefined) throw new UsageError('say which database: --database-url URL')
+  const engine = postgresEngine({
+    url,
+    poolSize: 4,
+    applicationName: 'plimsoll jobs',
+    ...(schema === undefined ? {} : { schema }),
+  })
+  try {
+    const pool = await engine.connect()
+    const { rows: [found] } = await pool.query<{ there: boolean }>(
+      'SELECT to_regclass($1) IS NOT NULL AS there',
+      [deadTables(schema).letters]
+    )
+    if (found?.there !== true) throw new NoJobTablesError(schema)
+    await using store = postgresJobStore({ pool, schema })
+    await store.prepare()
+    const letters = new DeadLetters({ pool, schema, checkPayload: checkOf(service) })
+    return await work({ pool, schema, store, letters })
+  } finally {
+    await engine.close()
+  }
+}
+
+/** The module, where it is needed: to know the schema, or to check what is edited. */
+async function serviceOf (given: Arguments, surroundings: Surroundings): Promise<Service | undefined> {
+  const { module, schema } = given.options
+  if (module === undefined && schema !== undefined) return undefined
+  const operand = module === undefined ? undefined : String(module)
+  return await loadService(findModule({ ...given, operand }, surroundings))
+}
+
+function schemaOf ({ options: { schema } }: Arguments, service: Service | undefined): string {
+  if (schema !== undefined) return String(schema)
+  if (service?.database !== undefined) return service.database.schema
+  throw new UsageError(`the service "${service?.name}" declares no database, so that it has no jobs`)
+}
+
+/** What the job's own schema says of a payload. */
+function checkOf (service: Service | undefined) {
+  return (name: string, payload: unknown): string | undefined => {
+    const { jobs = [] } = service ?? {}
+    const job = jobs.find((each) => each.name === name)
+    try {
+      job?.write(payload)
+    } catch (error) {
+      return (error as Error).message
+    }
+    return undefined
+  }
+}
