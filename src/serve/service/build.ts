@@ -11,6 +11,19 @@ import { serveApiDocument } from './openapi.ts'
 import { protection } from './protection.ts'
 import { provide } from './provide.ts'
 import type { Service, ServiceApp } from './service.ts'
+import { openWork, serveJobs, type ServiceWork } from './work/index.ts'
+
+/** A service in this process. */
+export interface BuiltService {
+  readonly app: FastifyInstance
+  /** What it does behind its requests; to be started once they are listened for. */
+  readonly work: ServiceWork
+}
+
+/** As {@link buildService}, where nothing is worked on behind the requests. */
+export async function buildApp (service: Service, environment: ServiceEnvironment): Promise<FastifyInstance> {
+  return (await buildService(service, environment)).app
+}
 
 /**
  * Makes the app of a service, ready to be listened on: engines connected, migrations applied, routes
@@ -18,7 +31,10 @@ import type { Service, ServiceApp } from './service.ts'
  *
  * @throws ServiceLoadError when the routes do not compile; what an engine or a migration throws
  */
-export async function buildApp (service: Service, environment: ServiceEnvironment): Promise<FastifyInstance> {
+export async function buildService (
+  service: Service,
+  environment: ServiceEnvironment
+): Promise<BuiltService> {
   const { settings, telemetry, health, lifecycle, onProgress } = environment
   const { registry, tracer, logger, accessLog } = telemetry
   const app = newApp(environment)
@@ -33,7 +49,9 @@ export async function buildApp (service: Service, environment: ServiceEnvironmen
     ...service.callers,
     ...await protection(service, environment, engines),
   })
-  provide(app, environment, engines)
+  const work = await openWork(service, environment, { data: engines.data, app })
+  provide(app, environment, { ...engines, jobs: work.jobs })
+  if (work.jobs !== undefined) serveJobs(app, { jobs: work.jobs, path: service.jobsPath ?? '/jobs' })
   if (settings.health.onServicePort) await app.register(healthRoutes(health))
   if (settings.openapi.page) await serveApiDocument(app, service)
   await addRoutes(app, service)
@@ -42,7 +60,7 @@ export async function buildApp (service: Service, environment: ServiceEnvironmen
     onProgress('warming up')
     await service.warm(app as unknown as ServiceApp)
   }
-  return app
+  return { app, work }
 }
 
 function newApp ({ settings, listener }: ServiceEnvironment): FastifyInstance {

@@ -4,6 +4,7 @@ import type { CursorKeys, Reads } from '../../data/index.ts'
 import type { LocalClient } from '../../engines/index.ts'
 import type { Lifecycle } from '../../kernel/index.ts'
 import type { AccessLog, Logger, MetricsRegistry, Tracer } from '../../telemetry/index.ts'
+import type { Jobs } from '../../work/jobs/index.ts'
 import type { Compute } from '../compute/index.ts'
 import type { Health } from '../health/index.ts'
 import type { Listener } from '../listen/index.ts'
@@ -41,6 +42,8 @@ declare module 'fastify' {
     /** Sign the cursors of `keyset` and of resources. */
     readonly cursors: CursorKeys
     readonly redis: Redis
+    /** The queue of the service's jobs: enqueues, tells how they stand, cancels. */
+    readonly jobs: Jobs
     /** Runs a function of the service's compute module on a thread. */
     readonly compute: Compute['run']
     /** State and messages shared by the workers of this machine. */

@@ -1,4 +1,4 @@
-export { buildApp } from './build.ts'
+export { buildApp, buildService, type BuiltService } from './build.ts'
 export type { ServiceEnvironment } from './environment.ts'
 export { loadService, type ServiceLoadCode, ServiceLoadError } from './load.ts'
 export { apiDocumentPath, apiPagePath } from './openapi.ts'
@@ -11,3 +11,4 @@ export {
   type ServiceDefinition,
   type ServicePlugin,
 } from './service.ts'
+export type { ServiceWork, WorkDefinition } from './work/index.ts'

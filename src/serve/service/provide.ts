@@ -1,12 +1,18 @@
 import type { FastifyInstance } from 'fastify'
+import type { Jobs } from '../../work/jobs/index.ts'
 import type { ServiceEnvironment } from './environment.ts'
 import type { Engines } from './open-engines.ts'
+
+/** What routes can ask for. */
+export interface Provided extends Engines {
+  readonly jobs: Jobs | undefined
+}
 
 /** Gives the routes what the service asks for; asking for the rest is an error that says how to. */
 export function provide (
   app: FastifyInstance,
   { local, health }: ServiceEnvironment,
-  { data, reads, cursors, redis, compute }: Engines
+  { data, reads, cursors, redis, compute, jobs }: Provided
 ): void {
   app.decorate('local', local)
   app.decorate('health', health)
@@ -16,6 +22,8 @@ export function provide (
   else app.decorate('reads', reads)
   if (cursors === undefined) absent(app, 'cursors', 'database: { schema, migrations }')
   else app.decorate('cursors', cursors)
+  if (jobs === undefined) absent(app, 'jobs', 'database: { schema, migrations }, jobs: [...]')
+  else app.decorate('jobs', jobs)
   if (redis === undefined) absent(app, 'redis', 'redis: true')
   else app.decorate('redis', redis)
   if (compute === undefined) absent(app, 'compute', "compute: new URL('./tasks.ts', import.meta.url)")
@@ -24,7 +32,7 @@ export function provide (
 
 function absent (
   app: FastifyInstance,
-  name: 'data' | 'reads' | 'cursors' | 'redis' | 'compute',
+  name: 'data' | 'reads' | 'cursors' | 'redis' | 'compute' | 'jobs',
   declaration: string
 ): void {
   app.decorate(name, {

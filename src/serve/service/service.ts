@@ -10,6 +10,7 @@ import type {
 } from 'fastify'
 import { SettingError } from '../../kernel/index.ts'
 import type { CacheOptions, LimitsOptions, PipelineOptions } from '../pipeline/index.ts'
+import { checkWork, type WorkDefinition } from './work/index.ts'
 
 /** The Fastify app that a service adds its routes to; TypeBox schemas type its requests. */
 export type ServiceApp = FastifyInstance<
@@ -31,7 +32,7 @@ export interface ServiceDatabase {
 }
 
 /** What a service is: one text that every role it can run in reads. */
-export interface ServiceDefinition {
+export interface ServiceDefinition extends WorkDefinition {
   /** Names it in logs, traces and the API document; lower-case letters, digits and `-`. */
   readonly name: string
   /** @default '0.0.0' */
@@ -90,6 +91,7 @@ export function defineService (definition: ServiceDefinition): DefinedService {
   if (typeof routes !== 'function')
     throw new SettingError('service.routes', 'a function that takes the app', routes)
   if (database !== undefined) checkDatabase(database)
+  checkWork(definition)
   for (const part of ['compute', 'warm'] as const) checkKind(part, definition[part])
   return { ...definition, version, plugin: undefined, [serviceMark]: true }
 }

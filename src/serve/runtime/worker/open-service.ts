@@ -5,7 +5,7 @@ import { Lifecycle } from '../../../kernel/index.ts'
 import { accessLog, createLogger, MetricsRegistry, processMetrics } from '../../../telemetry/index.ts'
 import { Health } from '../../health/index.ts'
 import { formatListenAddress, type Listener, openListener, type TlsMaterial } from '../../listen/index.ts'
-import { buildApp, loadService, type ServiceEnvironment } from '../../service/index.ts'
+import { buildService, loadService, type ServiceEnvironment, type ServiceWork } from '../../service/index.ts'
 import { parseAddress, type Settings } from '../../settings/index.ts'
 import type { BootOrder } from '../protocol.ts'
 import { openTracer } from './open-tracer.ts'
@@ -58,23 +58,25 @@ export async function openService (order: BootOrder, hooks: ServeHooks): Promise
     onProgress: hooks.onProgress,
   }
   try {
-    await buildApp(service, environment)
+    const { work } = await buildService(service, environment)
     const bound = await listener?.listen() ?? []
+    await work.start()
     health.started()
     // By the end of the process, when Node would do it, a killed worker has lost it.
     setImmediate(flushCompileCache)
-    return served({ settings, bound: bound.map(formatListenAddress), listener, lifecycle, environment })
+    return served({ settings, bound: bound.map(formatListenAddress), listener, lifecycle, work, environment })
   } catch (error) {
     await lifecycle.close()
     throw error
   }
 }
 
-function served ({ settings, bound, listener, lifecycle, environment: { health, telemetry } }: {
+function served ({ settings, bound, listener, lifecycle, work, environment: { health, telemetry } }: {
   readonly settings: Settings
   readonly bound: readonly string[]
   readonly listener: Listener | undefined
   readonly lifecycle: Lifecycle
+  readonly work: ServiceWork
   readonly environment: ServiceEnvironment
 }): Served {
   const { registry } = telemetry
@@ -86,7 +88,7 @@ function served ({ settings, bound, listener, lifecycle, environment: { health, 
     announceDrain: () => health.drain(),
     async drain () {
       const { grace: graceMs, idle: idleMs } = settings.drain
-      const drained = await listener?.drain({ graceMs, idleMs })
+      const [drained] = await Promise.all([listener?.drain({ graceMs, idleMs }), work.drain(graceMs)])
       await lifecycle.close()
       return drained?.cut ?? 0
     },

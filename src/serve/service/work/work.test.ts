@@ -1,0 +1,179 @@
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
+import assert from 'node:assert/strict'
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { Type } from 'typebox'
+import { type TestDatabase, testDatabase } from '../../../engines/embedded/embedded.fixture.ts'
+import { waitUntil } from '../../../engines/wait-until.fixture.ts'
+import { defineJob } from '../../../work/jobs/index.ts'
+import { buildService } from '../build.ts'
+import { type TestEnvironment, testEnvironment } from '../environment.fixture.ts'
+import { type DefinedService, defineService } from '../service.ts'
+
+let database: TestDatabase
+let migrations: URL
+
+before(async () => {
+  database = await testDatabase()
+  const folder = await mkdtemp(join(tmpdir(), 'plimsoll-work-'))
+  await writeFile(join(folder, '0001_greeting.sql'), 'create table greeting (name text)')
+  migrations = pathToFileURL(`${folder}/`)
+})
+
+after(() => database.close())
+
+const hold = new Map<string, PromiseWithResolvers<void>>()
+
+const greet = defineJob('greet', {
+  input: Type.Object({ name: Type.String() }),
+  tracked: true,
+  tier: 'within-5s',
+  retry: { attempts: 1 },
+  async run ({ name }, { data, progress, signal }) {
+    progress({ greeted: 0 })
+    if (name === 'nobody') throw Object.assign(new Error('secret words'), { code: 'NOBODY_THERE' })
+    const held = hold.get(name)
+    if (held !== undefined) {
+      signal.addEventListener('abort', () => held.resolve())
+      await held.promise
+      signal.throwIfAborted()
+    }
+    await data.query('insert into greeting values ($1)', [name])
+    return { said: `hello ${name}` }
+  },
+})
+
+const greeter = (): DefinedService =>
+  defineService({
+    name: 'greeter',
+    database: { schema: 'greeter', migrations },
+    jobs: [greet],
+    callers: { tenantOf: (request) => request.headers['x-tenant'] as string | undefined },
+    routes (app) {
+      app.post(
+        '/greet/:name',
+        { schema: { params: Type.Object({ name: Type.String() }) } },
+        async (request, reply) => {
+          const job = await greet.enqueue(app.data, { name: request.params.name })
+          return reply.accepted(job)
+        }
+      )
+    },
+  })
+
+interface Running extends AsyncDisposable {
+  readonly app: FastifyInstance
+  readonly environment: TestEnvironment
+  greetingOf(name: string, tenant?: string): Promise<string>
+  ask(status: string, headers?: Record<string, string>): Promise<LightMyRequestResponse>
+}
+
+async function running (role: 'all' | 'web' | 'work'): Promise<Running> {
+  const environment = await testEnvironment({ DATABASE_URL: database.url, PLIMSOLL_ROLE: role })
+  const { app, work } = await buildService(greeter(), environment)
+  await work.start()
+  return {
+    app,
+    environment,
+    async greetingOf (name, tenant = 'acme') {
+      const answer = await app.inject({
+        method: 'POST',
+        url: `/greet/${name}`,
+        headers: { 'x-tenant': tenant },
+      })
+      assert.equal(answer.statusCode, 202, answer.body)
+      assert.equal(answer.headers['retry-after'], '1')
+      assert.equal(answer.json().status, answer.headers.location)
+      return String(answer.headers.location)
+    },
+    ask: (url, headers = {}) => app.inject({ url, headers: { 'x-tenant': 'acme', ...headers } }),
+    async [Symbol.asyncDispose] () {
+      await work.drain(5_000)
+      await environment[Symbol.asyncDispose]()
+    },
+  }
+}
+
+test('what a request leaves is done, and its status can be waited for, then told by its tag', async () => {
+  await using on = await running('all')
+  const status = await on.greetingOf('ann')
+  const answer = await on.ask(status, { prefer: 'wait=10' })
+  assert.equal(answer.statusCode, 200)
+  const { state, result, attempt, error } = answer.json()
+  assert.deepEqual({ state, result, attempt, error }, {
+    state: 'done',
+    result: { said: 'hello ann' },
+    attempt: 1,
+    error: undefined,
+  })
+  assert.equal(answer.headers['retry-after'], undefined)
+  const again = await on.ask(status, { 'if-none-match': String(answer.headers.etag), prefer: 'wait=10' })
+  assert.equal(again.statusCode, 304)
+})
+
+test('a job is there for its tenant alone', async () => {
+  await using on = await running('all')
+  const status = await on.greetingOf('eve', 'acme')
+  assert.equal((await on.ask(status)).statusCode, 200)
+  for (const headers of [{ 'x-tenant': 'other' }, { 'x-tenant': '' }])
+    assert.equal((await on.ask(status, headers)).json().code, 'JOB_NOT_FOUND')
+  const deleted = await on.app.inject({ method: 'DELETE', url: status, headers: { 'x-tenant': 'other' } })
+  assert.equal(deleted.statusCode, 404)
+})
+
+test('a failure is told by its code, not in the words of the service', async () => {
+  await using on = await running('all')
+  const answer = await on.ask(await on.greetingOf('nobody'), { prefer: 'wait=10' })
+  assert.equal(answer.json().state, 'failed')
+  assert.deepEqual(answer.json().error, { name: 'Error', code: 'NOBODY_THERE' })
+  assert.doesNotMatch(answer.body, /secret/)
+})
+
+test('who knows a state waits for another one', async () => {
+  await using on = await running('all')
+  hold.set('dan', Promise.withResolvers())
+  const status = await on.greetingOf('dan')
+  await waitUntil('it runs', async () => (await on.ask(status)).json().state === 'running')
+  const runs = await on.ask(status)
+  const news = on.ask(status, { 'if-none-match': String(runs.headers.etag), prefer: 'wait=20' })
+  hold.get('dan')?.resolve()
+  assert.equal((await news).json().state, 'done')
+})
+
+test('a job that waits is cancelled, one that runs is asked to stop, one that has ended stays as it is', async () => {
+  await using web = await running('web')
+  const waiting = await web.greetingOf('fay')
+  const cancelled = await web.app.inject({ method: 'DELETE', url: waiting, headers: { 'x-tenant': 'acme' } })
+  assert.equal(cancelled.statusCode, 200)
+  assert.equal(cancelled.json().state, 'cancelled')
+
+  await using work = await running('all')
+  hold.set('gus', Promise.withResolvers())
+  const runs = await work.greetingOf('gus')
+  await waitUntil('it runs', async () => (await work.ask(runs)).json().state === 'running')
+  const asked = await work.app.inject({ method: 'DELETE', url: runs, headers: { 'x-tenant': 'acme' } })
+  assert.equal(asked.statusCode, 202)
+  assert.equal((await work.ask(runs, { prefer: 'wait=25' })).json().state, 'cancelled')
+  const late = await work.app.inject({ method: 'DELETE', url: runs, headers: { 'x-tenant': 'acme' } })
+  assert.equal(late.json().code, 'JOB_ENDED')
+})
+
+test('a process that serves requests only leaves the work to others', async () => {
+  await using web = await running('web')
+  const status = await web.greetingOf('hal')
+  assert.equal((await web.ask(status, { prefer: 'wait=1' })).json().state, 'waiting')
+  await using work = await running('work')
+  assert.equal((await work.ask(status, { prefer: 'wait=10' })).json().state, 'done')
+})
+
+test('jobs need a database, and a path that is one', () => {
+  const routes = (): void => {}
+  assert.throws(() => defineService({ name: 'x', jobs: [greet], routes }), {
+    code: 'SETTING_INVALID',
+    message: /service\.jobs must be used with `database/,
+  })
+  assert.throws(() => defineService({ name: 'x', jobsPath: 'jobs/', routes }), { code: 'SETTING_INVALID' })
+})
