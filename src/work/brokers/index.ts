@@ -3,3 +3,5 @@ export { kafkaPublisher, type KafkaPublisherOptions, type KafkaTopic } from './k
 export { natsPublisher, type NatsPublisherOptions, type NatsStreamOptions } from './nats/index.ts'
 export { rabbitmqPublisher, type RabbitmqPublisherOptions } from './rabbitmq/index.ts'
 export type { RabbitmqExchangeOptions } from './rabbitmq/index.ts'
+export { rabbitmqSource, type RabbitmqSourceOptions } from './rabbitmq/index.ts'
+export type { BrokerSourceOptions } from './source-options.ts'
