@@ -42,6 +42,15 @@ export function defineSaga<const Schema extends TSchema> (
   name: string,
   options: SagaOptions<Schema>
 ): DefinedSaga<Static<Schema>> {
+  return buildSaga(name, options)
+}
+
+/** @param isForwardOnly whether its point of no return is behind it from the start */
+export function buildSaga<const Schema extends TSchema> (
+  name: string,
+  options: SagaOptions<Schema>,
+  isForwardOnly = false
+): DefinedSaga<Static<Schema>> {
   if (!sagaName.test(name))
     throw new SettingError(
       'saga name',
@@ -55,15 +64,16 @@ export function defineSaga<const Schema extends TSchema> (
   promiseMsOf(tier, setting('tier'))
   const steps = options.steps as unknown as readonly Step<SagaData>[]
   checkSteps(steps, setting)
-  const pivot = steps.findIndex((step) => step.pivot === true)
+  const marked = steps.findIndex((step) => step.pivot === true)
+  const pivot = isForwardOnly ? -1 : marked === -1 ? undefined : marked
   const plan = planOf(
     {
       name,
       version,
       steps: steps.map((step, at) =>
-        shapeOf(step, setting(`step ${step.name}`), pivot !== -1 && at >= pivot)
+        shapeOf(step, setting(`step ${step.name}`), at >= (pivot ?? steps.length))
       ),
-      ...(pivot === -1 ? {} : { pivot }),
+      ...(pivot === undefined ? {} : { pivot }),
       deadlineMs: above0(options.deadline, setting('deadline')),
       flawOf: flawFinder(options.data),
       hears: (signal) => waitsOf(steps).some((wait) => wait.name === signal),
@@ -87,8 +97,7 @@ interface PlanOptions {
   readonly startOn?: StartsOn<SagaData>
 }
 
-/** Puts the parts together; flows are defined by it, too. */
-export function planOf (shape: SagaShape, steps: readonly Step<SagaData>[], options: PlanOptions): SagaPlan {
+function planOf (shape: SagaShape, steps: readonly Step<SagaData>[], options: PlanOptions): SagaPlan {
   const waits = waitsOf(steps)
   return {
     shape,
@@ -97,6 +106,13 @@ export function planOf (shape: SagaShape, steps: readonly Step<SagaData>[], opti
       ...(isAction(step) ? { act: plannedAction(step) } : {}),
       ...(isUndoable(step) ? { undo: plannedAction<Undoing>(step.compensate) } : {}),
     }])),
+    runbooks: new Map(steps.flatMap(({ name, runbook, compensate }) => {
+      const undo = compensate === 'nothing' ? undefined : compensate?.runbook
+      return [
+        ...(runbook === undefined ? [] : [[name, runbook] as const]),
+        ...(undo === undefined ? [] : [[`${name}:undo`, undo] as const]),
+      ]
+    })),
     waits: Map.groupBy(waits, (wait) => wait.name) as unknown as SagaPlan['waits'],
     events: waits.flatMap(({ event }) => event ?? []),
     startsOn: options.startOn,

@@ -38,3 +38,11 @@ export type { SagaEvent, SagaFilter, SagaRecord } from './saga-record.ts'
 export type { AskedBy, SagaHandling, Sagas } from './sagas.ts'
 export type { LocalRun, StepRun, Undoing } from './step-run.ts'
 export { type Answer, onEvent, onSignal, type WaitFor } from './wait-for.ts'
+export {
+  type ExpectedEvent,
+  type FlowData,
+  type FlowEvent,
+  flowEvent,
+  type FlowOptions,
+  watchFlow,
+} from './watch-flow.ts'

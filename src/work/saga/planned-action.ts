@@ -42,17 +42,17 @@ export function actShapeOf<Extra> (
 
 /** What is run of an action. */
 export function plannedAction<Extra> (action: Action<SagaData, Extra>): PlannedAction {
-  const { local, remote, http, deadline = '30s', runbook } = action as unknown as Action<SagaData>
-  const common = { deadlineMs: parseDuration(deadline), runbook }
+  const { local, remote, http, deadline = '30s' } = action as unknown as Action<SagaData>
+  const deadlineMs = parseDuration(deadline)
   if (local !== undefined) {
     return {
-      ...common,
+      deadlineMs,
       atomic: true,
       run: async (data, run) => await local(data, run) as SagaData | undefined,
     }
   }
   return {
-    ...common,
+    deadlineMs,
     atomic: false,
     async run (data, run, { isAsking, send }) {
       try {

@@ -5,8 +5,7 @@ import type { SagaPlan } from './saga-plan.ts'
 export function runbookOf (plan: SagaPlan | undefined, id: string, state: SagaState): string | undefined {
   if (state.parked === undefined) return undefined
   const { step = '', action, doubt, parked } = state
-  const actions = plan?.actions.get(step)
-  const own = action === 'undo' ? actions?.undo?.runbook : actions?.act?.runbook
+  const own = plan?.runbooks.get(action === 'undo' ? `${step}:undo` : step)
   return [...(own === undefined ? [] : [own]), usual(id, step, { action, doubt, code: parked.failure.code })]
     .join('\n')
 }

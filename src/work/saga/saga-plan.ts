@@ -9,14 +9,12 @@ export type PlannedAction =
   | {
     readonly atomic: true
     readonly deadlineMs: number
-    readonly runbook: string | undefined
     /** @throws what the action throws */
     readonly run: (data: SagaData, run: LocalRun & Undoing) => Promise<SagaData | undefined>
   }
   | {
     readonly atomic: false
     readonly deadlineMs: number
-    readonly runbook: string | undefined
     /** @param isAsking whether to find out what became of it, where there is another way than to run it again */
     readonly run: (
       data: SagaData,
@@ -31,6 +29,8 @@ export interface SagaPlan {
   readonly tier: Tier
   /** By the step's name. */
   readonly actions: ReadonlyMap<string, { readonly act?: PlannedAction; readonly undo?: PlannedAction }>
+  /** What a person is to do, by the step's name; of its compensation by `<name>:undo`. */
+  readonly runbooks: ReadonlyMap<string, string>
   /** All of its waits, by what they wait for. */
   readonly waits: ReadonlyMap<string, readonly WaitFor<never>[]>
   readonly events: readonly WaitedEvent[]

@@ -39,7 +39,7 @@ export interface WaitedEvent {
 export function onSignal<const Schema extends TSchema, Data> (
   name: string,
   schema: Schema,
-  answer: Answer<Static<Schema>, Data> = {}
+  answer: Answer<Static<Schema>, NoInfer<Data>> = {}
 ): WaitFor<Data> {
   return { name, flawOf: flawFinder(schema), accept: accepting(name, answer) }
 }
@@ -51,7 +51,7 @@ export function onSignal<const Schema extends TSchema, Data> (
  */
 export function onEvent<Payload, Data> (
   event: EventType<Payload>,
-  answer: Answer<Payload, Data> & { readonly key: (payload: Payload) => string }
+  answer: Answer<NoInfer<Payload>, NoInfer<Data>> & { readonly key: (payload: NoInfer<Payload>) => string }
 ): WaitFor<Data> {
   return {
     name: event.type,
