@@ -13,8 +13,8 @@ export interface TierOptions {
   /** Jobs that run at once in this process; 1 to 1,000. @default 10 */
   readonly concurrency?: number
   /**
-   * Jobs at most that are taken ahead of those that run, 0 to 1,000. As many are taken as begin within about 50 ms, so
-   * that tiny jobs cost a share of a statement each, and long ones wait where any worker can take them. @default 500
+   * Jobs at most that are taken ahead of those that run, 0 to 5,000. As many are taken as begin within about 50 ms, so
+   * that tiny jobs cost a share of a statement each, and long ones wait where any worker can take them. @default 1000
    */
   readonly prefetch?: number
 }
@@ -40,6 +40,8 @@ export interface OpenJobsOptions {
   readonly wake?: WakeLine
   /** How long a worker that is not heard of keeps its jobs; at least 1 s. @default '30s' */
   readonly lease?: Duration
+  /** Between looks at how the tiers stand, for metrics and alarms: a fifth more or less. @default '5s' */
+  readonly look?: Duration
   /** What jobs find as `app`. @default nothing */
   readonly app?: JobApp
   /** The release of the service, noted with each failure. */

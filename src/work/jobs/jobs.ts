@@ -31,8 +31,8 @@ export interface Jobs extends AsyncDisposable {
    */
   waitFor(id: string, options?: WaitOptions): Promise<JobStatus | undefined>
   /**
-   * Ends a job that has not begun. One that runs is asked to stop, by its signal. `unknown` for one that there is not,
-   * or not any more.
+   * Ends a job that has not begun. One that runs is asked to stop, by its signal. `done` for a tracked one that has ended,
+   * in whatever way; `unknown` for one that there is not, or not any more.
    */
   cancel(id: string): Promise<'cancelled' | 'cancelling' | 'done' | 'unknown'>
   /** A worker of this process. It does nothing before it is started. */

@@ -63,7 +63,7 @@ class Queue implements Jobs {
   #closing: Promise<void> | undefined
 
   constructor (options: OpenJobsOptions) {
-    const { pool, jobs, schedules = [], tiers = {}, schema, lease = '30s', registry } = options
+    const { pool, jobs, schedules = [], tiers = {}, schema, lease = '30s', look = '5s', registry } = options
     const { clock = systemClock, random = systemRandom, logger = createLogger({ level: 'silent' }) } = options
     this.#options = options
     this.#clock = clock
@@ -85,7 +85,16 @@ class Queue implements Jobs {
     this.#board = new Switchboard(this.#line)
     this.#commits = new CommitWatch(clock, (ended) => this.#board.call({ tiers: [...ended] }))
     this.#statuses = new StatusWatch(this.store, this.#board, clock)
-    this.#watch = new TierWatch({ store: this.store, tiers: this.tiers, registry, logger, clock, random })
+    const everyMs = parseDuration(look, 'jobs.look')
+    this.#watch = new TierWatch({
+      store: this.store,
+      tiers: this.tiers,
+      everyMs,
+      registry,
+      logger,
+      clock,
+      random,
+    })
   }
 
   async prepare (): Promise<void> {

@@ -10,15 +10,15 @@ import type { TierLimits } from './worker/index.ts'
  */
 export function tierLimits (
   tier: string,
-  { concurrency = 10, prefetch = 500 }: TierOptions = {}
+  { concurrency = 10, prefetch = 1_000 }: TierOptions = {}
 ): TierLimits {
   promiseMsOf(tier, `jobs.tiers: ${tier}`)
-  checkWhole(concurrency, 1, `jobs.tiers.${tier}.concurrency`)
-  checkWhole(prefetch, 0, `jobs.tiers.${tier}.prefetch`)
+  checkWhole(concurrency, 1, 1_000, `jobs.tiers.${tier}.concurrency`)
+  checkWhole(prefetch, 0, 5_000, `jobs.tiers.${tier}.prefetch`)
   return { concurrency, prefetch }
 }
 
-function checkWhole (value: number, least: number, setting: string): void {
-  if (!(Number.isInteger(value) && value >= least && value <= 1_000))
-    throw new SettingError(setting, `a whole number from ${least} to 1,000`, value)
+function checkWhole (value: number, least: number, most: number, setting: string): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return
+  throw new SettingError(setting, `a whole number from ${least} to ${most}`, value)
 }

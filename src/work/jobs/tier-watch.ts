@@ -14,14 +14,14 @@ export interface TierWatchParts {
   readonly store: JobStore
   /** Of the service's jobs. */
   readonly tiers: readonly string[]
+  /** Between looks, in milliseconds: a fifth more or less. */
+  readonly everyMs: number
   readonly registry: MetricsRegistry
   readonly logger: Logger
   readonly clock: Clock
   readonly random: Random
 }
 
-/** Between looks, in milliseconds: a fifth more or less. */
-const everyMs = 5_000
 /** A tier that stands still is told about again after so many looks. */
 const tellEvery = 12
 
@@ -43,7 +43,7 @@ export class TierWatch {
   }
 
   start (): void {
-    const { clock, random } = this.#parts
+    const { clock, random, everyMs } = this.#parts
     this.#cancel = runWithoutContext(() =>
       clock.after(everyMs * (0.8 + 0.4 * random()), () => {
         // While the store is away, whoever needs it says so, and the gauges stay as they were.

@@ -30,3 +30,10 @@ test('jobs that become slow are noticed within some tens of runs, and at once wh
   surprised.waited(1_000)
   assert.equal(surprised.jobs, 0)
 })
+
+test('large payloads are not taken by the hundred, however fast they are done', () => {
+  const ahead = new LookAhead(10, 500)
+  ahead.ran(0.1)
+  ahead.took(10, 10 * 200_000)
+  assert.equal(ahead.jobs, 40)
+})

@@ -264,7 +264,12 @@ export class TierRunner {
     lease.signal.addEventListener('abort', () => this.#lose(batch))
     this.#batches.add(batch)
     const claimedAtMs = clock.now()
-    for (const claimed of jobs) this.#waiting.push({ claimed, batch, claimedAtMs })
+    let text = 0
+    for (const claimed of jobs) {
+      text += claimed.payload.length
+      this.#waiting.push({ claimed, batch, claimedAtMs })
+    }
+    this.#ahead.took(jobs.length, text)
   }
 
   #tellLost (ids: ReadonlySet<string>): void {

@@ -56,6 +56,7 @@ export class Worker implements JobWorker {
   readonly #notes: ProgressNotes
   readonly #runners: Map<string, TierRunner> = new Map()
   readonly #cancels: Cancel[] = []
+  #isStarted = false
   #draining: Promise<void> | undefined
 
   constructor (parts: WorkerParts) {
@@ -92,6 +93,8 @@ export class Worker implements JobWorker {
     this.#cancels.push(board.hear((call) => this.#hear(call.tiers, call.cancelled ?? [])))
     await board.listen()
     await companion?.start()
+    if (this.#draining !== undefined) return
+    this.#isStarted = true
     runWithoutContext(() => {
       this.#cancels.push(clock.every(sweepMs, () => this.#sweep()))
       this.#upkeep.start()
@@ -99,9 +102,9 @@ export class Worker implements JobWorker {
     })
   }
 
-  /** Works on one more tier, if it does not yet. */
+  /** Works on one more tier, if it is at work and does not yet. */
   serve (tier: string): void {
-    if (this.#runners.has(tier) || this.#draining !== undefined) return
+    if (!this.#isStarted || this.#draining !== undefined || this.#runners.has(tier)) return
     const { limitsOf, tenantClass, jobs, store, leaseMs, metrics, logger, clock, random } = this.#parts
     const runner = new TierRunner({
       tier,
