@@ -33,7 +33,7 @@ export async function performExport (
     if (end === 'done') await noteDone(row, runner, parts)
     return end
   } catch (error) {
-    if (here.aborted) return 'over'
+    if (here.aborted || !await isWanted(row, parts)) return 'over'
     const reason = runner.signal.aborted ? codeOf(runner.signal.reason) : undefined
     if (reason === 'JOB_CANCELLED') await finishing(() => parts.ledger.end(id))
     else if (!goesOn.has(reason) && (runner.isLastAttempt || isFinal(error))) {
@@ -57,6 +57,12 @@ async function noteDone (
   metrics.seconds.record(tookMs / 1_000)
   const { id, rows, parts, bytes } = done
   logger.info({ export: id, rows, parts, bytes, tookMs }, `the export ${row.name} is done`)
+}
+
+/** Whether nobody has cancelled the export, and no later run has begun: then a failure of this one is nobody's concern. */
+async function isWanted ({ id, run }: ExportRow, { ledger }: PerformParts): Promise<boolean> {
+  const now = await finishing(() => ledger.read(id)).catch(() => undefined)
+  return now === undefined || (now.state === 'running' && now.run === run)
 }
 
 /** By another release, whose exports this one does not know, or not any more. Another worker may. */
