@@ -81,10 +81,11 @@ export class ConsumerWorker {
   /** Takes no more messages, and waits up to `graceMs` for those under way; the others are left to whoever comes next. */
   async drain (graceMs: number): Promise<void> {
     this.#draining.abort(new Error('the consumer stops'))
-    const late = new AbortController()
-    await Promise.race([this.#loop, sleep(this.#parts.clock, graceMs, late.signal).catch(() => {})])
-    late.abort()
-    await this.close()
+    const ended = new AbortController()
+    const late = sleep(this.#parts.clock, graceMs, ended.signal).catch(() => {})
+    await Promise.race([this.#loop, late]).finally(() => ended.abort())
+    // What is still under way is rolled back with the process.
+    void this.close()
   }
 
   async close (): Promise<void> {
