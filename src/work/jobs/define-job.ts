@@ -17,7 +17,8 @@ export interface Job<Input = unknown, Output = unknown> {
    *
    * @param tx of the service's database: that of `transaction()`, a client of `pg` inside a transaction, or a pool,
    *   for a transaction of its own; anything with the `query` of `pg`
-   * @throws JobPayloadError, JobPayloadTooLargeError, UnknownJobError, JobsNotOpenError, SettingError
+   * @throws JobPayloadError, JobPayloadTooLargeError, UnknownJobError, JobsNotOpenError, SettingError; TierOverloadedError
+   *   when its tier breaks its promise: see `whenLate`
    */
   enqueue(tx: Transaction, input: Input, options?: EnqueueOptions): Promise<JobTicket>
   /** Puts many into the queue with few statements; the answer is in the order of `inputs`. See {@link enqueue}. */

@@ -223,3 +223,19 @@ test('what a job or a queue may not be is refused at the start, by name', async 
     ]
   ) await assert.rejects(yard.launch([job], options), { code: 'SETTING_INVALID' }, JSON.stringify(options))
 })
+
+test('a tier that breaks its promise refuses requests, and takes what jobs leave to do', async () => {
+  const job = defineJob('overdue', { input, tier: 'within-1ms', async run () {} })
+  const { pool, jobs } = await yard.launch([job], { look: '250ms' })
+  await job.enqueue(pool, { n: 1 })
+  await waitUntil('it is known', () => jobs.pressure.of('within-1ms')?.condition === 'unattended')
+  const request = openContext({ id: 'request', criticality: 'normal' })
+  await runWithContext(request, async () => {
+    await assert.rejects(job.enqueue(pool, { n: 2 }), { code: 'TIER_OVERLOADED', statusCode: 503 })
+    await job.enqueue(pool, { n: 3 }, { whenLate: 'accept' })
+    await job.enqueue(pool, { n: 4 }, { delay: '1h' })
+  })
+  await runWithContext(openContext({ id: 'job' }), () => job.enqueue(pool, { n: 5 }))
+  await assert.rejects(job.enqueue(pool, { n: 6 }, { whenLate: 'refuse' }), { code: 'TIER_OVERLOADED' })
+  assert.equal(await waiting(pool, 'overdue'), 3)
+})

@@ -74,6 +74,11 @@ export interface EnqueueOptions {
   readonly attempts?: number
   /** @default the job's */
   readonly tracked?: boolean
+  /**
+   * What to do when the tier breaks its promise. @default 'refuse' in a request, with a TierOverloadedError that says when
+   * to come back; 'accept' in jobs and other background work, and outside of any context
+   */
+  readonly whenLate?: 'refuse' | 'accept'
 }
 
 /** What became of an enqueued job. */

@@ -34,13 +34,13 @@ export interface OpenJobsOptions {
   readonly tenantClass?: (tenant: string) => string
   /** Holds the tables. @default the first schema of the pool's search path */
   readonly schema?: string | undefined
-  /** Yours to close, when you pass one. @default the PostgreSQL store on `pool` */
+  /** Closed with the queue. @default the PostgreSQL store on `pool` */
   readonly store?: JobStore
   /** How workers of other processes hear that there is something to do. @default `notifyLine` on `pool` */
   readonly wake?: WakeLine
   /** How long a worker that is not heard of keeps its jobs; at least 1 s. @default '30s' */
   readonly lease?: Duration
-  /** Between looks at how the tiers stand, for metrics and alarms: a fifth more or less. @default '5s' */
+  /** Between looks at how the tiers stand, for metrics, alarms and back-pressure; 250 ms to 1 minute. @default '2s' */
   readonly look?: Duration
   /** What jobs find as `app`. @default nothing */
   readonly app?: JobApp

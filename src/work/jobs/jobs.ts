@@ -4,6 +4,7 @@ import type { Job } from './define-job.ts'
 import type { EnqueueOptions, JobTicket } from './job-options.ts'
 import type { JobStatus } from './job-status.ts'
 import type { WorkerOptions } from './jobs-options.ts'
+import type { Pressure } from './pressure/index.ts'
 import type { JobStore } from './store/index.ts'
 import type { Tier } from './tier.ts'
 
@@ -12,6 +13,8 @@ export interface Jobs extends AsyncDisposable {
   readonly store: JobStore
   /** Those of the service's jobs. */
   readonly tiers: readonly Tier[]
+  /** How they stand, as of the last look, and whether a job would be late. */
+  readonly pressure: Pick<Pressure, 'of' | 'check'>
   /** As `job.enqueue`, in this queue whatever the transaction is. */
   enqueue<Input>(tx: Transaction, job: Job<Input>, input: Input, options?: EnqueueOptions): Promise<JobTicket>
   enqueueMany<Input>(

@@ -2,6 +2,7 @@ import type { Pool } from 'pg'
 import { type Transaction, transaction } from '../../data/index.ts'
 import {
   type Clock,
+  type Context,
   currentContext,
   parseDuration,
   type Random,
@@ -16,18 +17,20 @@ import { bindDesk, unbindDesk } from './desk-binding.ts'
 import { JobList } from './job-list.ts'
 import { type JobMetrics, jobMetrics } from './job-metrics.ts'
 import type { EnqueueOptions, JobTicket } from './job-options.ts'
+import type { JobApp } from './job-run.ts'
 import type { JobStatus } from './job-status.ts'
 import type { OpenJobsOptions, WorkerOptions } from './jobs-options.ts'
 import type { Jobs, JobWorker, WaitOptions } from './jobs.ts'
 import { newJobs } from './new-job.ts'
+import { attendedStore, Pressure } from './pressure/index.ts'
 import { Scheduler } from './scheduler.ts'
 import { StatusWatch } from './status-watch.ts'
-import { type JobStore, type NewJob, postgresJobStore } from './store/index.ts'
+import { type JobStore, type NewJob, postgresJobStore, type TierState } from './store/index.ts'
+import { TierGauges } from './tier-gauges.ts'
 import { tierLimits } from './tier-limits.ts'
-import { TierWatch } from './tier-watch.ts'
 import type { Tier } from './tier.ts'
 import { notifyLine, Switchboard, type WakeLine } from './wake/index.ts'
-import { Worker } from './worker/index.ts'
+import { inBackground, Worker } from './worker/index.ts'
 
 /** Jobs of one statement, at most. */
 const jobsAtOnce = 1_000
@@ -47,6 +50,7 @@ export async function openJobs (options: OpenJobsOptions): Promise<Jobs> {
 class Queue implements Jobs {
   readonly store: JobStore
   readonly tiers: readonly Tier[]
+  readonly pressure: Pressure
   readonly #options: OpenJobsOptions
   readonly #list: JobList
   readonly #clock: Clock
@@ -58,12 +62,12 @@ class Queue implements Jobs {
   readonly #board: Switchboard
   readonly #commits: CommitWatch
   readonly #statuses: StatusWatch
-  readonly #watch: TierWatch
+  readonly #gauges: TierGauges
   readonly #workers: Set<Worker> = new Set()
   #closing: Promise<void> | undefined
 
   constructor (options: OpenJobsOptions) {
-    const { pool, jobs, schedules = [], tiers = {}, schema, lease = '30s', look = '5s', registry } = options
+    const { pool, jobs, schedules = [], tiers = {}, schema, lease = '30s', look = '2s', registry } = options
     const { clock = systemClock, random = systemRandom, logger = createLogger({ level: 'silent' }) } = options
     this.#options = options
     this.#clock = clock
@@ -74,24 +78,27 @@ class Queue implements Jobs {
     for (const [tier, limits] of Object.entries(tiers)) tierLimits(tier, limits)
     this.#leaseMs = parseDuration(lease, 'jobs.lease')
     if (!(this.#leaseMs >= 1_000)) throw new SettingError('jobs.lease', 'at least 1 s', lease)
-    this.store = options.store ?? postgresJobStore({
+    const store = options.store ?? postgresJobStore({
       pool,
       schema,
       clock,
       onError: (error) => logger.warn({ err: error }, 'the queue could not do its upkeep; trying again'),
     })
+    this.store = attendedStore({ store, pool, schema, clock })
     this.#metrics = jobMetrics(registry)
     this.#line = options.wake ?? notifyLine({ pool, schema, clock, random })
     this.#board = new Switchboard(this.#line)
     this.#commits = new CommitWatch(clock, (ended) => this.#board.call({ tiers: [...ended] }))
     this.#statuses = new StatusWatch(this.store, this.#board, clock)
-    const everyMs = parseDuration(look, 'jobs.look')
-    this.#watch = new TierWatch({
-      store: this.store,
+    this.#gauges = new TierGauges(registry, this.tiers)
+    this.pressure = new Pressure({
+      pool,
+      schema,
+      store: { name: store.name, tiers: () => this.#look() },
       tiers: this.tiers,
-      everyMs,
       registry,
       logger,
+      everyMs: parseDuration(look, 'jobs.look'),
       clock,
       random,
     })
@@ -100,7 +107,7 @@ class Queue implements Jobs {
   async prepare (): Promise<void> {
     await this.store.prepare()
     bindDesk(this.#options.pool, this)
-    this.#watch.start()
+    this.pressure.start()
   }
 
   async enqueue<Input> (
@@ -121,7 +128,12 @@ class Queue implements Jobs {
   ): Promise<readonly JobTicket[]> {
     this.#list.check(job)
     const { weights = everybodyAlike } = this.#options
-    const rows = newJobs(job, inputs, options, currentContext(), { clock: this.#clock, weights })
+    const context = currentContext()
+    const rows = newJobs(job, inputs, options, context, { clock: this.#clock, weights })
+    const [first] = rows
+    if (first === undefined) return []
+    if (first.runAtMs === undefined && refusesLate(options, context))
+      this.pressure.check(first.tier, first.tenant)
     const isOneStatement = rows.length <= jobsAtOnce && rows.every(({ unique }) => unique === undefined)
     const tickets = isPool(tx) && !isOneStatement ?
       await transaction(tx, (own) => this.#write(own, rows)) :
@@ -130,9 +142,8 @@ class Queue implements Jobs {
     const duplicates = tickets.filter(({ duplicate }) => duplicate).length
     this.#metrics.enqueued.slot({ tier, outcome: 'new' }).add(tickets.length - duplicates)
     if (duplicates > 0) this.#metrics.enqueued.slot({ tier, outcome: 'duplicate' }).add(duplicates)
-    const runAtMs = rows[0]?.runAtMs
-    if (runAtMs === undefined) this.#commits.wrote(tx, tier)
-    else for (const worker of this.#workers) worker.dueAt(runAtMs)
+    if (first.runAtMs === undefined) this.#commits.wrote(tx, tier)
+    else for (const worker of this.#workers) worker.dueAt(first.runAtMs)
     return tickets
   }
 
@@ -156,7 +167,7 @@ class Queue implements Jobs {
   }
 
   worker ({ tiers, schedules: runsSchedules = true }: WorkerOptions = {}): JobWorker {
-    const { pool, schema, tiers: limits = {}, app = {}, schedules = [], tracer, version } = this.#options
+    const { pool, schema, tiers: limits = {}, schedules = [], tracer, version } = this.#options
     const scheduler = new Scheduler({
       pool,
       schema,
@@ -176,7 +187,8 @@ class Queue implements Jobs {
       leaseMs: this.#leaseMs,
       board: this.#board,
       pool,
-      app,
+      // Whoever says what `app` has gives it, too.
+      app: this.#options.app ?? {} as JobApp,
       metrics: this.#metrics,
       tenantClass: this.#options.tenantClass ?? (() => 'all'),
       companion: scheduler,
@@ -189,7 +201,7 @@ class Queue implements Jobs {
     this.#workers.add(worker)
     // Jobs that another release has left in a tier of its own are run, too.
     if (tiers === undefined)
-      this.#watch.hear((states) => states.forEach(({ tier, depth }) => depth > 0 && worker.serve(tier)))
+      this.#gauges.hear((states) => states.forEach(({ tier, depth }) => depth > 0 && worker.serve(tier)))
     return worker
   }
 
@@ -212,19 +224,32 @@ class Queue implements Jobs {
     return tickets
   }
 
+  /** One look serves all who want to know. */
+  async #look (): Promise<readonly TierState[]> {
+    const states = await inBackground(this.#clock, () => this.store.tiers())
+    this.#gauges.show(states)
+    return states
+  }
+
   async #close (): Promise<void> {
-    const { pool, store, wake } = this.#options
+    const { pool, wake } = this.#options
     unbindDesk(pool, this)
     await Promise.all([...this.#workers].map((worker) => worker.close()))
     this.#statuses.close()
-    await this.#watch.close()
+    await this.pressure.close()
     if (wake === undefined) await this.#line.close()
-    if (store === undefined) await this.store.close()
+    await this.store.close()
   }
 }
 
 function everybodyAlike (): number {
   return 1
+}
+
+/** Who waits for an answer can come back later; what a job leaves to do, nobody would bring again. */
+function refusesLate ({ whenLate }: EnqueueOptions, context: Context | undefined): boolean {
+  if (whenLate !== undefined) return whenLate === 'refuse'
+  return context !== undefined && context.criticality !== 'background'
 }
 
 function isPool (tx: object): tx is Pool {
