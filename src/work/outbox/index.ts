@@ -10,4 +10,6 @@ export type {
   OutboxLog,
   Stall,
 } from './outbox-log.ts'
+export { type ParkedEvent, ParkedEvents } from './parked-events.ts'
 export type { Publisher, PublishOutcome } from './publisher.ts'
+export { openRelay, type Relay, type RelayOptions } from './relay.ts'

@@ -28,6 +28,11 @@ import { findStall } from './stalls.ts'
 export interface OutboxOptions {
   /** In whose transactions events are emitted; yours to close. */
   readonly pool: Pool
+  /**
+   * For reading, relays and upkeep, e.g. `governed.reserve('relay')`, so that they neither take the connections of requests
+   * nor wait behind them; yours to close. @default `pool`
+   */
+  readonly background?: Pool
   /** Holds the tables. @default the first schema of the search path */
   readonly schema?: string | undefined
   /** How long events are kept, for those who come later or begin anew. @default '7d' */
@@ -49,7 +54,7 @@ export interface OutboxOptions {
 
 /** The outbox of a service: what it emits, and the log that others read. */
 export interface Outbox extends OutboxLog, EventOutlet {
-  /** Where the tables are, and the pool they are in: for what belongs to the outbox. */
+  /** The tables, and the pool for what goes on in the background: for what belongs to the outbox. */
   readonly pool: Pool
   readonly names: OutboxNames
   read(read: LogRead): Promise<TimedBatch>
@@ -86,7 +91,7 @@ export async function openOutbox (options: OutboxOptions): Promise<Outbox> {
   await prepareTables(pool, { part: 'outbox', schema, versions: outboxTables })
   const names = outboxNames(schema)
   await pool.query(moveInTo(names))
-  return new PostgresOutbox(pool, names, settings, registry, options)
+  return new PostgresOutbox(names, settings, registry, options)
 }
 
 interface Settings {
@@ -109,6 +114,7 @@ class PostgresOutbox implements Outbox {
   readonly names: OutboxNames
   readonly checkpoints: LogCheckpoints
   readonly append: EventOutlet['append']
+  readonly #emitting: Pool
   readonly #settings: Settings
   readonly #reader: LogReader
   readonly #pulse: Pulse
@@ -121,13 +127,13 @@ class PostgresOutbox implements Outbox {
   #cancel: Cancel | undefined
 
   constructor (
-    pool: Pool,
     names: OutboxNames,
     settings: Settings,
     registry: MetricsRegistry,
-    { clock = systemClock, logger }: OutboxOptions
+    { pool: emitting, background: pool = emitting, clock = systemClock, logger }: OutboxOptions
   ) {
     this.pool = pool
+    this.#emitting = emitting
     this.names = names
     this.#settings = settings
     this.#clock = clock
@@ -153,7 +159,7 @@ class PostgresOutbox implements Outbox {
       this.#pulse.hint()
       return written
     }
-    bindOutlet(pool, this)
+    bindOutlet(emitting, this)
   }
 
   read (read: LogRead): Promise<TimedBatch> {
@@ -201,7 +207,7 @@ class PostgresOutbox implements Outbox {
   }
 
   async close (): Promise<void> {
-    unbindOutlet(this.pool, this)
+    unbindOutlet(this.#emitting, this)
     this.#cancel?.()
     this.#pulse.close()
     this.#metrics.close()

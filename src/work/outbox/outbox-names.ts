@@ -8,6 +8,8 @@ export interface OutboxNames {
   readonly segments: string
   readonly readers: string
   readonly parked: string
+  readonly relays: string
+  readonly members: string
   /** The partition that is written in turn `at`. */
   segment(at: number): string
   /** The name of a prepared statement; of one connection, each must mean one text. */
@@ -25,6 +27,8 @@ export function outboxNames (schema: string | undefined): OutboxNames {
     segments: quoted('plimsoll_outbox_segment'),
     readers: quoted('plimsoll_outbox_reader'),
     parked: quoted('plimsoll_outbox_parked'),
+    relays: quoted('plimsoll_outbox_relay'),
+    members: quoted('plimsoll_outbox_member'),
     segment: (at) => quoted(`plimsoll_outbox_${at}`),
     statement (text) {
       let name = statements.get(text)

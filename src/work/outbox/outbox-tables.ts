@@ -88,4 +88,15 @@ export const outboxTables: readonly (readonly string[])[] = [[
     parked_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (relay, aggregatetype, aggregateid, epoch, xid, position)
   )`,
+  `CREATE TABLE plimsoll_outbox_relay (
+    relay text PRIMARY KEY,
+    shards integer NOT NULL,
+    probe text NOT NULL
+  )`,
+  `CREATE TABLE plimsoll_outbox_member (
+    relay text NOT NULL,
+    member text NOT NULL,
+    seen_at timestamptz NOT NULL,
+    PRIMARY KEY (relay, member)
+  ) WITH (fillfactor = 25)`,
 ]]

@@ -1,0 +1,197 @@
+import type { Transaction } from '../../data/index.ts'
+import type { EventMessage, LogPosition } from '../events/index.ts'
+import type { Outbox } from './open-outbox.ts'
+import type { LoggedMessage, LogShard } from './outbox-log.ts'
+import { shardOf } from './read-log.ts'
+
+/** An event that a relay has set aside. */
+export interface ParkedEvent {
+  readonly message: LoggedMessage
+  /**
+   * What the broker said to it. `undefined`: it is published as soon as the events of its key that came before it are
+   * gone, and, if it is the first, with the next try.
+   */
+  readonly error: string | undefined
+  /** How often it was refused while the broker took others. */
+  readonly attempts: number
+  readonly parkedAtMs: number
+}
+
+/** An event to be set aside, with what is known against it. */
+export interface Parking {
+  readonly message: LoggedMessage
+  readonly error?: string
+  readonly attempts: number
+}
+
+interface ParkedRow {
+  readonly epoch: number
+  readonly xid: string
+  readonly position: string
+  readonly id: string
+  readonly aggregatetype: string
+  readonly aggregateid: string
+  readonly type: string
+  readonly version: number
+  readonly payload: string
+  readonly headers: string
+  readonly created_ms: number
+  readonly error: string | null
+  readonly attempts: number
+  readonly parked_ms: number
+}
+
+const columns =
+  `epoch, xid::text, position::text, id, aggregatetype, aggregateid, type, version, payload::text, headers::text,
+  (extract(epoch FROM created_at) * 1000)::float8 AS created_ms, error, attempts,
+  (extract(epoch FROM parked_at) * 1000)::float8 AS parked_ms`
+const place = '(parked.epoch, parked.xid, parked.position)'
+
+/**
+ * What a relay has not published, and all that came behind it in its key: copies, so that the log can be dropped without
+ * them. A key is parked while the first of its events here has an error; without one it waits for its next try.
+ */
+export class ParkedEvents {
+  readonly #outbox: Outbox
+  readonly #relay: string
+
+  constructor (outbox: Outbox, relay: string) {
+    this.#outbox = outbox
+    this.#relay = relay
+  }
+
+  /** Events with an error, the oldest first: one for each key that stands still. */
+  async list (limit = 100): Promise<readonly ParkedEvent[]> {
+    const { pool, names } = this.#outbox
+    const { rows } = await pool.query<ParkedRow>(
+      `SELECT ${columns} FROM ${names.parked} AS parked WHERE relay = $1 AND error IS NOT NULL
+        ORDER BY parked_at, parked.epoch, parked.xid, parked.position LIMIT $2`,
+      [this.#relay, limit]
+    )
+    return rows.map(parkedOf)
+  }
+
+  /** Has the event tried again, and behind it the rest of its key. @returns whether there is such an event */
+  async release (id: string): Promise<boolean> {
+    const { pool, names } = this.#outbox
+    const { rowCount } = await pool.query(
+      `UPDATE ${names.parked} SET error = NULL, attempts = 0 WHERE relay = $1 AND id = $2 AND error IS NOT NULL`,
+      [this.#relay, id]
+    )
+    return rowCount !== 0
+  }
+
+  /** Gives the event up; the rest of its key is published without it. @returns whether there was such an event */
+  async discard (id: string): Promise<boolean> {
+    const { pool, names } = this.#outbox
+    const { rowCount } = await pool.query(
+      `DELETE FROM ${names.parked} WHERE relay = $1 AND id = $2 AND error IS NOT NULL`,
+      [this.#relay, id]
+    )
+    return rowCount !== 0
+  }
+
+  /** Keys of a shard that have events here, in pairs with whether the first of them is to be tried. */
+  async keys (
+    shard: LogShard
+  ): Promise<readonly (Pick<EventMessage, 'aggregateType' | 'key'> & { readonly ready: boolean })[]> {
+    const { pool, names } = this.#outbox
+    const { rows } = await pool.query<{ aggregatetype: string; aggregateid: string; ready: boolean }>(
+      `SELECT DISTINCT ON (aggregatetype, aggregateid) aggregatetype, aggregateid, error IS NULL AS ready
+        FROM ${names.parked} AS parked WHERE relay = $1 AND ${shardOf('aggregateid', '$2')} = $3::integer
+        ORDER BY aggregatetype, aggregateid, epoch, xid, position`,
+      [this.#relay, shard.of, shard.at]
+    )
+    return rows.map(({ aggregatetype, aggregateid, ready }) => ({
+      aggregateType: aggregatetype,
+      key: aggregateid,
+      ready,
+    }))
+  }
+
+  /** The first `limit` events of a key, in their order. */
+  async of (
+    { aggregateType, key }: Pick<EventMessage, 'aggregateType' | 'key'>,
+    limit: number
+  ): Promise<readonly ParkedEvent[]> {
+    const { pool, names } = this.#outbox
+    const { rows } = await pool.query<ParkedRow>(
+      `SELECT ${columns} FROM ${names.parked} AS parked WHERE relay = $1 AND aggregatetype = $2 AND aggregateid = $3
+        ORDER BY parked.epoch, parked.xid, parked.position LIMIT $4`,
+      [this.#relay, aggregateType, key, limit]
+    )
+    return rows.map(parkedOf)
+  }
+
+  async add (tx: Transaction, parkings: readonly Parking[]): Promise<void> {
+    for (const { message, error = null, attempts } of parkings) {
+      const { id, aggregateType, key, type, version, payload, headers, occurredAtMs, position } = message
+      await tx.query(
+        `INSERT INTO ${this.#outbox.names.parked} (relay, aggregatetype, aggregateid, epoch, xid, position, id, type, version,
+          payload, headers, created_at, error, attempts)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, to_timestamp($12::float8 / 1000), $13, $14)
+        ON CONFLICT DO NOTHING`,
+        [
+          this.#relay,
+          aggregateType,
+          key,
+          position.epoch,
+          position.xid,
+          position.position,
+          id,
+          type,
+          version,
+          payload,
+          JSON.stringify(headers),
+          occurredAtMs,
+          error,
+          attempts,
+        ]
+      )
+    }
+  }
+
+  /** @param error `undefined`: it is tried again */
+  async refused (tx: Transaction, { message }: ParkedEvent, error: string | undefined): Promise<void> {
+    await tx.query(
+      `UPDATE ${this.#outbox.names.parked} AS parked SET attempts = attempts + 1, error = $5
+        WHERE relay = $1 AND ${place} = ($2, $3, $4)`,
+      [this.#relay, ...placeOf(message.position), error]
+    )
+  }
+
+  async published (tx: Transaction, events: readonly ParkedEvent[]): Promise<void> {
+    for (const { message } of events) {
+      await tx.query(
+        `DELETE FROM ${this.#outbox.names.parked} AS parked WHERE relay = $1 AND ${place} = ($2, $3, $4)`,
+        [
+          this.#relay,
+          ...placeOf(message.position),
+        ]
+      )
+    }
+  }
+}
+
+function placeOf ({ epoch, xid, position }: LogPosition): readonly [number, bigint, bigint] {
+  return [epoch, xid, position]
+}
+
+function parkedOf (row: ParkedRow): ParkedEvent {
+  return {
+    message: {
+      id: row.id,
+      type: row.type,
+      version: row.version,
+      aggregateType: row.aggregatetype,
+      key: row.aggregateid,
+      payload: row.payload,
+      headers: JSON.parse(row.headers) as Readonly<Record<string, string>>,
+      occurredAtMs: Math.floor(row.created_ms),
+      position: { epoch: row.epoch, xid: BigInt(row.xid), position: BigInt(row.position) },
+    },
+    error: row.error ?? undefined,
+    attempts: row.attempts,
+    parkedAtMs: row.parked_ms,
+  }
+}
