@@ -33,10 +33,14 @@ export async function performExport (
     if (end === 'done') await noteDone(row, runner, parts)
     return end
   } catch (error) {
-    if (here.aborted || !await isWanted(row, parts)) return 'over'
+    if (here.aborted) return 'over'
     const reason = runner.signal.aborted ? codeOf(runner.signal.reason) : undefined
-    if (reason === 'JOB_CANCELLED') await finishing(() => parts.ledger.end(id))
-    else if (!goesOn.has(reason) && (runner.isLastAttempt || isFinal(error))) {
+    if (reason === 'JOB_CANCELLED') {
+      await finishing(() => parts.ledger.end(id))
+      throw error
+    }
+    if (!await isWanted(row, parts)) return 'over'
+    if (!goesOn.has(reason) && (runner.isLastAttempt || isFinal(error))) {
       logger.error({ err: error, export: id }, `the export ${row.name} has failed`)
       parts.metrics.ended(row.name, 'failed')
       await finishing(() => parts.ledger.fail(id, row.run, faultOf(error), parts.failedKeepMs))
