@@ -24,5 +24,8 @@ process.exitCode = status ?? 1
 /** `tsc` rewrites `./x.ts` to `./x.js` in code only, and leaves declarations naming files that are not there. */
 function nameBuiltFiles (declaration: URL): void {
   const text = readFileSync(declaration, 'utf8')
-  writeFileSync(declaration, text.replaceAll(/((?:from|import) ?\(?['"]\.[^'"]*)\.ts(?=['"])/g, '$1.js'))
+  writeFileSync(
+    declaration,
+    text.replaceAll(/((?:from|import|declare module) ?\(?['"]\.[^'"]*)\.ts(?=['"])/g, '$1.js')
+  )
 }

@@ -11,7 +11,7 @@ import { serveApiDocument } from './openapi.ts'
 import { protection } from './protection.ts'
 import { provide } from './provide.ts'
 import type { Service, ServiceApp } from './service.ts'
-import { openWork, serveJobs, type ServiceWork } from './work/index.ts'
+import { openWork, respondByExports, serveExports, serveJobs, type ServiceWork } from './work/index.ts'
 
 /** A service in this process. */
 export interface BuiltService {
@@ -41,17 +41,23 @@ export async function buildService (
   // Fastify's own logger is off, since it makes a child logger a request; ours finds the ids by itself.
   app.log = logger
   const engines = await openEngines(service, environment)
+  const work = await openWork(service, environment, { data: engines.data, app })
+  const { jobs, exports } = work.handles
+  const asyncResponder = exports === undefined ?
+    {} :
+    { asyncResponder: await respondByExports(exports, service) }
   await app.register(plimsoll, {
     registry,
     tracer,
     logger,
     ...(accessLog === undefined ? {} : { accessLog }),
     ...service.callers,
+    payload: { ...service.payload, ...asyncResponder },
     ...await protection(service, environment, engines),
   })
-  const work = await openWork(service, environment, { data: engines.data, app })
-  provide(app, environment, { ...engines, jobs: work.jobs })
-  if (work.jobs !== undefined) serveJobs(app, { jobs: work.jobs, path: service.jobsPath ?? '/jobs' })
+  provide(app, environment, { ...engines, ...work.handles })
+  if (jobs !== undefined) serveJobs(app, { jobs, path: service.jobsPath ?? '/jobs' })
+  if (exports !== undefined) await serveExports(app, exports, service)
   if (settings.health.onServicePort) await app.register(healthRoutes(health))
   if (settings.openapi.page) await serveApiDocument(app, service)
   await addRoutes(app, service)

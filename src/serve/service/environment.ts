@@ -1,10 +1,15 @@
+import type { FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
 import type { Pool } from 'pg'
 import type { CursorKeys, Reads } from '../../data/index.ts'
 import type { LocalClient } from '../../engines/index.ts'
 import type { Lifecycle } from '../../kernel/index.ts'
 import type { AccessLog, Logger, MetricsRegistry, Tracer } from '../../telemetry/index.ts'
+import type { Consumers } from '../../work/consumers/index.ts'
+import type { Exports } from '../../work/exports/index.ts'
 import type { Jobs } from '../../work/jobs/index.ts'
+import type { Outbox } from '../../work/outbox/index.ts'
+import type { Sagas } from '../../work/saga/index.ts'
 import type { Compute } from '../compute/index.ts'
 import type { Health } from '../health/index.ts'
 import type { Listener } from '../listen/index.ts'
@@ -44,6 +49,14 @@ declare module 'fastify' {
     readonly redis: Redis
     /** The queue of the service's jobs: enqueues, tells how they stand, cancels. */
     readonly jobs: Jobs
+    /** The log of the service's events. */
+    readonly outbox: Outbox
+    /** What consumers hold: dead letters, replays. */
+    readonly consumers: Consumers
+    /** How the service's sagas stand. */
+    readonly sagas: Sagas
+    /** Files that are made of many rows. */
+    readonly exports: Exports
     /** Runs a function of the service's compute module on a thread. */
     readonly compute: Compute['run']
     /** State and messages shared by the workers of this machine. */
@@ -52,3 +65,21 @@ declare module 'fastify' {
     readonly health: Pick<Health, 'addCheck'>
   }
 }
+
+declare module '../../work/jobs/job-run.ts' {
+  /** Jobs and steps of a service find what its app has; what the service does not declare is not there. */
+  interface JobApp extends Partial<Pick<FastifyInstance, AppParts>> {}
+}
+
+type AppParts =
+  | 'cache'
+  | 'compute'
+  | 'consumers'
+  | 'exports'
+  | 'jobs'
+  | 'local'
+  | 'metrics'
+  | 'outbox'
+  | 'reads'
+  | 'redis'
+  | 'sagas'

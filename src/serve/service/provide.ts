@@ -1,43 +1,40 @@
 import type { FastifyInstance } from 'fastify'
-import type { Jobs } from '../../work/jobs/index.ts'
 import type { ServiceEnvironment } from './environment.ts'
 import type { Engines } from './open-engines.ts'
+import type { WorkHandles } from './work/index.ts'
 
-/** What routes can ask for. */
-export interface Provided extends Engines {
-  readonly jobs: Jobs | undefined
-}
+/** What routes find on the app when the service declares it, and by which declaration. */
+const declarations = {
+  data: 'database: { schema, migrations }',
+  reads: 'database: { schema, migrations }',
+  cursors: 'database: { schema, migrations }',
+  redis: 'redis: true',
+  compute: "compute: new URL('./tasks.ts', import.meta.url)",
+  jobs: 'database: { schema, migrations }, jobs: [...]',
+  outbox: 'database: { schema, migrations }, events: [...]',
+  consumers: 'database: { schema, migrations }, consumers: [...]',
+  sagas: 'database: { schema, migrations }, sagas: [...]',
+  exports: 'database: { schema, migrations }, exports: [...]',
+} as const satisfies Record<keyof Engines | keyof WorkHandles, string>
+
+type Name = keyof typeof declarations
 
 /** Gives the routes what the service asks for; asking for the rest is an error that says how to. */
 export function provide (
   app: FastifyInstance,
   { local, health }: ServiceEnvironment,
-  { data, reads, cursors, redis, compute, jobs }: Provided
+  { compute, ...others }: Engines & WorkHandles
 ): void {
   app.decorate('local', local)
   app.decorate('health', health)
-  if (data === undefined) absent(app, 'data', 'database: { schema, migrations }')
-  else app.decorate('data', data)
-  if (reads === undefined) absent(app, 'reads', 'database: { schema, migrations }')
-  else app.decorate('reads', reads)
-  if (cursors === undefined) absent(app, 'cursors', 'database: { schema, migrations }')
-  else app.decorate('cursors', cursors)
-  if (jobs === undefined) absent(app, 'jobs', 'database: { schema, migrations }, jobs: [...]')
-  else app.decorate('jobs', jobs)
-  if (redis === undefined) absent(app, 'redis', 'redis: true')
-  else app.decorate('redis', redis)
-  if (compute === undefined) absent(app, 'compute', "compute: new URL('./tasks.ts', import.meta.url)")
-  else app.decorate('compute', compute.run.bind(compute))
+  const all: Readonly<Record<Name, unknown>> = { ...others, compute: compute?.run.bind(compute) }
+  for (const [name, declaration] of Object.entries(declarations)) {
+    const value = all[name as Name]
+    if (value !== undefined) app.decorate(name, value)
+    else app.decorate(name, { getter: (): never => absent(name, declaration) })
+  }
 }
 
-function absent (
-  app: FastifyInstance,
-  name: 'data' | 'reads' | 'cursors' | 'redis' | 'compute' | 'jobs',
-  declaration: string
-): void {
-  app.decorate(name, {
-    getter (): never {
-      throw new Error(`app.${name} is there when the service declares it: defineService({ ${declaration} })`)
-    },
-  })
+function absent (name: string, declaration: string): never {
+  throw new Error(`app.${name} is there when the service declares it: defineService({ ${declaration} })`)
 }

@@ -52,6 +52,8 @@ export interface ServiceDefinition extends WorkDefinition {
   readonly limits?: Omit<LimitsOptions, 'store'>
   /** Which CDNs stand in front, and how they are purged; where answers are kept is the setting `cache.store`. */
   readonly cache?: Omit<CacheOptions, 'shared' | 'memory' | 'namespace'>
+  /** What routes say of their payloads when they say nothing, and the versions of the API; see docs/payloads.md. */
+  readonly payload?: Omit<NonNullable<PipelineOptions['payload']>, 'asyncResponder'>
   /** Declares the routes. */
   readonly routes: (app: ServiceApp) => void | Promise<void>
   /** Runs before the first request is accepted: fill a cache, make the first slow call. */

@@ -67,6 +67,18 @@ interface SettingTypes {
   }
   /** What this start runs: requests, the work behind them, or both. */
   readonly role: 'all' | 'web' | 'work'
+  readonly broker: {
+    /** Where events are published: servers of one NATS, RabbitMQ or Kafka. */
+    readonly urls: readonly string[]
+  }
+  readonly events: {
+    /** How long emitted events are kept for those who come later. */
+    readonly keep: Duration
+  }
+  readonly exports: {
+    /** Where files of exports lie: `file:` or `s3:`; a folder of `stateDirectory` without. */
+    readonly store: string | undefined
+  }
   /** Sign cursors of pages and tokens of reads. The first signs, all are accepted. */
   readonly secrets: readonly string[]
   readonly drain: {

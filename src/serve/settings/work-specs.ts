@@ -1,4 +1,4 @@
-import { choice } from './kind.ts'
+import { choice, duration, type Kind, list, url } from './kind.ts'
 import { type SettingGroup, type SettingSpec, spec } from './spec.ts'
 
 const group: SettingGroup = 'Work behind the request'
@@ -11,5 +11,27 @@ export const workSpecs: readonly SettingSpec[] = [
     default: 'all',
     defaultIn: { work: 'work' },
     help: 'What this start runs: requests (web), jobs and other work behind them (work), or all of it.',
+  }),
+  spec('broker.urls', {
+    kind: list(url({ protocols: ['nats:', 'tls:', 'amqp:', 'amqps:', 'kafka:'] }) as Kind<string>),
+    group,
+    default: [],
+    commonEnv: 'BROKER_URL',
+    help:
+      'Where events are published: servers of one NATS, RabbitMQ or Kafka. Without any the outbox is the log.',
+  }),
+  spec('events.keep', {
+    kind: duration({ above: 0 }),
+    group,
+    default: '7d',
+    help:
+      'How long emitted events are kept for those who come later; what somebody has yet to read is kept longer.',
+  }),
+  spec('exports.store', {
+    kind: url({ protocols: ['file:', 's3:'] }),
+    group,
+    help:
+      'Where files of exports lie: file:///folder, or s3://KEY:SECRET@bucket/prefix?endpoint=URL&region=NAME; ' +
+      'a folder of stateDirectory without. All machines need the same.',
   }),
 ]

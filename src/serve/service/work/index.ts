@@ -1,3 +1,5 @@
+export { respondByExports, serveExports } from './export-work.ts'
 export { jobRouteProblems, serveJobs } from './job-routes.ts'
-export { openWork, type ServiceWork } from './open-work.ts'
+export type { BrokerPlaces } from './open-broker.ts'
+export { openWork, type ServiceWork, type WorkHandles } from './open-work.ts'
 export { checkWork, type WorkDefinition } from './work-definition.ts'

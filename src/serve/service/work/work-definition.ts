@@ -1,5 +1,10 @@
 import { SettingError } from '../../../kernel/index.ts'
+import type { Consumer } from '../../../work/consumers/index.ts'
+import type { EventType } from '../../../work/events/index.ts'
+import type { ExportDefinition, ExportLimits } from '../../../work/exports/index.ts'
 import type { Job, Schedule, Tier, TierOptions } from '../../../work/jobs/index.ts'
+import type { DefinedSaga } from '../../../work/saga/index.ts'
+import type { BrokerPlaces } from './open-broker.ts'
 
 /** What a service does behind its requests. All of it lives in the service's own database. */
 export interface WorkDefinition {
@@ -13,9 +18,23 @@ export interface WorkDefinition {
   readonly weights?: (tenant: string) => number
   /** Where tracked jobs are asked about: `GET` and `DELETE` below it. @default '/jobs' */
   readonly jobsPath?: string
+  /** Every event that the service emits. */
+  readonly events?: readonly EventType[]
+  /** What is done about events. */
+  readonly consumers?: readonly Consumer[]
+  /** Where the broker of the setting `broker.urls` keeps the service's events. @default below the name `events` */
+  readonly broker?: BrokerPlaces
+  /** All sagas; old versions as long as any of them may be under way. */
+  readonly sagas?: readonly DefinedSaga[]
+  /** What can be asked for as a file. */
+  readonly exports?: readonly ExportDefinition[]
+  /** What one tenant may have of exports. */
+  readonly exportLimits?: ExportLimits
+  /** Where exports are found. @default '/exports' */
+  readonly exportsPath?: string
 }
 
-const lists = ['jobs', 'schedules'] as const
+const lists = ['jobs', 'schedules', 'events', 'consumers', 'sagas', 'exports'] as const
 
 /** @throws SettingError */
 export function checkWork (definition: WorkDefinition & { readonly database?: unknown }): void {
@@ -27,11 +46,13 @@ export function checkWork (definition: WorkDefinition & { readonly database?: un
       throw new SettingError(
         `service.${part}`,
         'used with `database: { schema, migrations }`, in which it is kept',
-        value.map((each: { readonly name?: unknown }) => each?.name)
+        value.map((each: { readonly name?: unknown; readonly type?: unknown }) => each?.name ?? each?.type)
       )
     }
   }
-  const { jobsPath } = definition
-  if (jobsPath !== undefined && !/^(?:\/[\w.~-]+)+$/.test(jobsPath))
-    throw new SettingError('service.jobsPath', 'a path such as /jobs, without a slash at its end', jobsPath)
+  for (const part of ['jobsPath', 'exportsPath'] as const) {
+    const path = definition[part]
+    if (path !== undefined && !/^(?:\/[\w.~-]+)+$/.test(path))
+      throw new SettingError(`service.${part}`, 'a path such as /jobs, without a slash at its end', path)
+  }
 }

@@ -1,0 +1,69 @@
+import type { Pool } from 'pg'
+import type { Consumer, Consumers } from '../../../work/consumers/index.ts'
+import type { Outbox } from '../../../work/outbox/index.ts'
+import type { ServiceEnvironment } from '../environment.ts'
+import { type BrokerPlaces, openBroker } from './open-broker.ts'
+import { named, type WorkPart } from './work-part.ts'
+
+export interface EventsSource {
+  readonly schema: string | undefined
+  readonly consumers: readonly Consumer[]
+  readonly broker: BrokerPlaces
+}
+
+export interface OpenEvents {
+  readonly outbox: Outbox
+  readonly consumers: Consumers | undefined
+  readonly parts: readonly WorkPart[]
+}
+
+/**
+ * Opens the outbox, what relays it to the broker of the settings, and the service's consumers. Closed by the
+ * environment's lifecycle.
+ *
+ * @throws SettingError; what PostgreSQL throws
+ */
+export async function openEvents (
+  { schema, consumers, broker: places }: EventsSource,
+  environment: ServiceEnvironment,
+  pool: Pool
+): Promise<OpenEvents> {
+  const { settings, telemetry: { registry, logger, tracer }, lifecycle, health, onProgress } = environment
+  onProgress('opening the outbox')
+  const { openOutbox, openRelay } = await import('../../../work/outbox/index.ts')
+  const { openLeases } = await import('../../../work/lease/index.ts')
+  const common = { pool, schema }
+  const leases = await openLeases({
+    ...common,
+    onError: (error) => logger.warn({ err: error }, 'leases could not be renewed just now'),
+  })
+  await lifecycle.start({ name: 'leases', close: () => leases.close() })
+  const outbox = await openOutbox({ ...common, keep: settings.events.keep, registry, logger })
+  await lifecycle.start({ name: 'outbox', close: () => outbox.close() })
+  health.addCheck({ name: 'outbox', required: false, run: () => outbox.check() })
+  const parts: WorkPart[] = [{ name: 'outbox', start: () => outbox.start(), drain: async () => {} }]
+
+  const { urls } = settings.broker
+  const broker = urls.length === 0 ? undefined : await openBroker(urls, places, environment)
+  if (broker !== undefined) {
+    const relay = openRelay({ outbox, publisher: broker.publisher, leases, registry, logger })
+    await lifecycle.start({ name: 'relay', close: () => relay.close() })
+    health.addCheck({ name: 'relay', required: false, run: () => relay.check() })
+    parts.push(named('relay', relay))
+  }
+  if (consumers.length === 0) return { outbox, consumers: undefined, parts }
+
+  const { logSource, openConsumers } = await import('../../../work/consumers/index.ts')
+  const log = logSource({ log: outbox, pool, leases })
+  const opened = await openConsumers({
+    ...common,
+    consumers,
+    sources: { log, ...(broker === undefined ? {} : { [broker.source.name]: broker.source }) },
+    registry,
+    logger,
+    tracer,
+  })
+  await lifecycle.start({ name: 'consumers', close: () => opened.close() })
+  parts.push(named('consumers', opened.worker()))
+  return { outbox, consumers: opened, parts }
+}
