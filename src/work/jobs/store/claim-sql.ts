@@ -72,7 +72,7 @@ export function claimStatements (tables: JobTables): ClaimStatements {
       WITH ended AS (
         DELETE FROM ${lease} WHERE token = $1 AND $2::integer[] IS NULL RETURNING tier, settled, jobs
       ), parted AS (
-        UPDATE ${lease} SET settled = settled || $2::integer[] WHERE token = $1 AND $2::integer[] IS NOT NULL
+        UPDATE ${lease} SET settled = settled || $2::integer[] WHERE token = $1 AND NOT settled && $2::integer[]
         RETURNING tier, jobs
       ), back AS (
         SELECT tier, j FROM ended, json_array_elements(jobs::json) WITH ORDINALITY AS row (j, at)

@@ -3,7 +3,7 @@ import type { Clock } from '../../../kernel/index.ts'
 import type { ClaimStatements } from './claim-sql.ts'
 import type { FairExchange } from './fair-exchange.ts'
 import type { FairTags } from './fair-tags.ts'
-import type { HeldBatches } from './held-batches.ts'
+import { HeldBatch, type HeldBatches } from './held-batches.ts'
 import { claimedJob, type ClaimedRow } from './job-spec.ts'
 import type { ClaimedBatch, ClaimedJob, ClaimRequest, JobOutcome, Renewed } from './job-store.ts'
 
@@ -85,12 +85,14 @@ export class Claimer {
     if (batch === undefined) return
     await batch.settling
     // What a transaction may have settled is known to the database alone.
-    const given = (ids ?? [...batch.left]).filter((id) => batch.left.has(id) && !batch.apart.has(id))
+    const open = batch.openPlaces()
+    const wanted = ids === undefined ? undefined : new Set(ids)
+    const given = wanted === undefined ? open : open.filter((place) => wanted.has(batch.jobs[place]!.id))
     if (given.length === 0) return
-    const isWhole = given.length === batch.left.size && batch.apart.size === 0
-    const positions = isWhole ? null : given.map((id) => batch.jobs.get(id)?.at)
-    await this.#pool.query({ ...this.#sql.giveBack, values: [token, positions] })
-    for (const id of given) batch.left.delete(id)
+    const isWhole = given.length === batch.left && !batch.isApart
+    const values = [token, isWhole ? null : given.map((place) => place + 1)]
+    await this.#pool.query({ ...this.#sql.giveBack, values })
+    for (const place of given) batch.end(place)
     if (isWhole) this.#held.delete(token)
   }
 
@@ -120,10 +122,11 @@ export class Claimer {
       const token = BigInt(row.token)
       const claimed = JSON.parse(row.jobs) as readonly ClaimedRow[]
       const nowMs = Number(row.now_ms)
-      const jobs = claimed.map((each, index) => ({ job: claimedJob(each, tier, nowMs), at: index + 1 }))
-      this.#held.add(token, jobs, sentMs + leaseMs)
+      const jobs = claimed.map((each) => claimedJob(each, tier, nowMs))
+      this.#held.add(new HeldBatch(token, jobs, sentMs + leaseMs))
+      const order = inOrder(claimed)
       this.#advance(tier, claimed)
-      return { token, jobs: inOrder(claimed).map((index) => jobs[index]!.job), nowMs }
+      return { token, jobs: order?.map((place) => jobs[place]!) ?? jobs, nowMs }
     } catch (error) {
       this.#inDoubt = true
       throw error
@@ -134,23 +137,27 @@ export class Claimer {
 
   /** Ends jobs that have expired or were cancelled while they waited, and notes that the others run. */
   async #worthRunning ({ token, jobs, nowMs }: Taken): Promise<readonly ClaimedJob[]> {
-    const expired = jobs.filter(({ expiresAtMs }) => expiresAtMs !== undefined && expiresAtMs <= nowMs)
-    const tracked = jobs.filter((job) => job.tracked && !expired.includes(job))
-    const cancelled = tracked.length === 0 ? new Set<string>() : await this.#begin(token, tracked)
-    if (expired.length === 0 && cancelled.size === 0) return jobs
-    const late = new Set(expired.map(({ id }) => id))
-    const outcomes = jobs.flatMap(({ id }): readonly JobOutcome[] =>
-      late.has(id) ? [{ id, kind: 'expired' }] : cancelled.has(id) ? [{ id, kind: 'cancelled' }] : []
-    )
-    await this.#settle(token, outcomes)
-    return jobs.filter(({ id }) => !late.has(id) && !cancelled.has(id))
+    const ends = new Map<string, JobOutcome>()
+    const tracked: ClaimedJob[] = []
+    for (const job of jobs) {
+      if (job.expiresAtMs !== undefined && job.expiresAtMs <= nowMs)
+        ends.set(job.id, { id: job.id, kind: 'expired' })
+      else if (job.tracked) tracked.push(job)
+    }
+    if (tracked.length > 0) {
+      for (const id of await this.#begin(token, tracked)) ends.set(id, { id, kind: 'cancelled' })
+    }
+    if (ends.size === 0) return jobs
+    await this.#settle(token, [...ends.values()])
+    return jobs.filter(({ id }) => !ends.has(id))
   }
 
-  async #begin (token: bigint, tracked: readonly ClaimedJob[]): Promise<ReadonlySet<string>> {
+  /** @returns who was cancelled */
+  async #begin (token: bigint, tracked: readonly ClaimedJob[]): Promise<readonly string[]> {
     try {
       const values = [tracked.map(({ id }) => id), tracked.map(({ attempt }) => attempt)]
       const { rows } = await this.#pool.query<{ id: string }>({ ...this.#sql.begin, values })
-      return new Set(rows.map(({ id }) => id))
+      return rows.map(({ id }) => id)
     } catch (error) {
       // Whether one was cancelled is not known, so none may run.
       await this.giveBack(token).catch(() => {
@@ -163,9 +170,9 @@ export class Claimer {
 
   #advance (tier: string, claimed: readonly ClaimedRow[]): void {
     const highest = new Map<number, string>()
-    for (const [, , , , rank, tag] of claimed) {
-      const known = highest.get(rank)
-      if (known === undefined || isLess(known, tag)) highest.set(rank, tag)
+    for (const row of claimed) {
+      const known = highest.get(row[4])
+      if (known === undefined || isLess(known, row[5])) highest.set(row[4], row[5])
     }
     for (const [rank, tag] of highest) this.#tags.advance({ tier, rank }, BigInt(tag))
     this.#exchange.changed()
@@ -183,13 +190,20 @@ function isLess (one: string, other: string): boolean {
   return one.length === other.length ? one < other : one.length < other.length
 }
 
-/** Indexes of rows in the order in which they should start; a lease keeps them as they lay in the table. */
-function inOrder (rows: readonly ClaimedRow[]): readonly number[] {
-  return rows.map((_, index) => index).toSorted((one, other) => {
-    const [, , , , rank, tag, suspect] = rows[one]!
-    const [, , , , otherRank, otherTag, otherSuspect] = rows[other]!
-    if (suspect !== otherSuspect) return otherSuspect - suspect
-    if (rank !== otherRank) return rank - otherRank
-    return tag === otherTag ? 0 : isLess(tag, otherTag) ? -1 : 1
-  })
+/** Whether one starts before the other: negative when it does. */
+function compare (one: ClaimedRow, other: ClaimedRow): number {
+  if (one[6] !== other[6]) return other[6] - one[6]
+  if (one[4] !== other[4]) return one[4] - other[4]
+  return one[5] === other[5] ? 0 : isLess(one[5], other[5]) ? -1 : 1
+}
+
+/**
+ * Places of rows in the order in which they should start; `undefined` where they are in it. A lease has them as they
+ * lay in the table, which is nearly always that order.
+ */
+function inOrder (rows: readonly ClaimedRow[]): readonly number[] | undefined {
+  const isInOrder = rows.every((row, place) => place === 0 || compare(rows[place - 1]!, row) <= 0)
+  return isInOrder ?
+    undefined :
+    rows.map((_, place) => place).toSorted((one, other) => compare(rows[one]!, rows[other]!))
 }

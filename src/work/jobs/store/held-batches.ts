@@ -1,19 +1,65 @@
 import type { Clock } from '../../../kernel/index.ts'
 import type { ClaimedJob } from './job-store.ts'
 
-/** A batch under a lease of this process. */
-export interface HeldBatch {
+/** Of a job: nothing was written yet; its end was written; a transaction wrote its end, and may not have committed. */
+const [open, ended, doubtful] = [0, 1, 2] as const
+
+/** A batch under a lease of this process. Jobs are known by their place in the lease, from 0. */
+export class HeldBatch {
   readonly token: bigint
-  /** By id, with the position in the lease, from 1. */
-  readonly jobs: ReadonlyMap<string, { readonly job: ClaimedJob; readonly at: number }>
-  /** Ids that nothing was written for yet, as far as is known here. */
-  readonly left: Set<string>
-  /** Those of `left` that transactions have settled whose end is not known here. */
-  readonly apart: Set<string>
+  readonly jobs: readonly ClaimedJob[]
+  readonly #places: ReadonlyMap<string, number>
+  readonly #states: Uint8Array
+  /** How many have not ended, as far as is known here, and how many of those are doubtful. */
+  left: number
+  doubtful = 0
+  /** Some ended in transactions of their own, so that the lease alone does not tell what has. */
+  isApart = false
   /** Settlements of one batch are written one after the other: the last one takes the lease away. */
-  settling: Promise<unknown>
+  settling: Promise<unknown> = Promise.resolve()
   /** On the clock's `now()`: up to here nobody else can have it. */
   endsMs: number
+
+  constructor (token: bigint, jobs: readonly ClaimedJob[], endsMs: number) {
+    this.token = token
+    this.jobs = jobs
+    const places = new Map<string, number>()
+    for (let place = 0; place < jobs.length; place++) places.set(jobs[place]!.id, place)
+    this.#places = places
+    this.#states = new Uint8Array(jobs.length)
+    this.left = jobs.length
+    this.endsMs = endsMs
+  }
+
+  /** Where a job is that has not ended; -1 for any other. */
+  placeOf (id: string): number {
+    const place = this.#places.get(id)
+    return place === undefined || this.#states[place] === ended ? -1 : place
+  }
+
+  isDoubtful (place: number): boolean {
+    return this.#states[place] === doubtful
+  }
+
+  /** A transaction writes its end. */
+  doubt (place: number): void {
+    if (this.#states[place] !== open) return
+    this.#states[place] = doubtful
+    this.doubtful++
+    this.isApart = true
+  }
+
+  end (place: number): void {
+    if (this.#states[place] === ended) return
+    if (this.#states[place] === doubtful) this.doubtful--
+    this.#states[place] = ended
+    this.left--
+  }
+
+  /** Places of jobs that nothing was written for. */
+  openPlaces (): number[] {
+    return this.jobs.map((_, place) => place).filter((place) => this.#states[place] === open)
+  }
 }
 
 /** What this process has claimed and not settled. */
@@ -25,23 +71,8 @@ export class HeldBatches {
     this.#clock = clock
   }
 
-  /** @param jobs with their positions; @param endsMs on the clock's `now()` */
-  add (
-    token: bigint,
-    jobs: readonly { readonly job: ClaimedJob; readonly at: number }[],
-    endsMs: number
-  ): HeldBatch {
-    const byId = new Map(jobs.map((entry) => [entry.job.id, entry]))
-    const batch = {
-      token,
-      jobs: byId,
-      left: new Set(byId.keys()),
-      apart: new Set<string>(),
-      endsMs,
-      settling: Promise.resolve(),
-    }
-    this.#batches.set(token, batch)
-    return batch
+  add (batch: HeldBatch): void {
+    this.#batches.set(batch.token, batch)
   }
 
   get (token: bigint): HeldBatch | undefined {

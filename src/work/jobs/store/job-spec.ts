@@ -52,26 +52,26 @@ export type ClaimedRow = readonly [
 
 /** @param nowMs the server's clock, in epoch milliseconds */
 export function claimedJob (row: ClaimedRow, tier: string, nowMs: number): ClaimedJob {
-  const [id, attempt, dueMs, enqueuedAtMs, rank, , , tracked, name, tenant, spec, payload] = row
-  const { a: attempts, w: weight = 1, x: expiresAtMs, u: unique, cap, c: context } = spec
+  const spec = row[10]
+  const unique = spec.u
   return {
-    id,
-    name,
+    id: row[0],
+    name: row[8],
     tier,
-    tenant,
-    weight,
+    tenant: row[9],
+    weight: spec.w ?? 1,
     // No priority is -0.
-    priority: 0 - rank,
-    payload,
+    priority: 0 - row[4],
+    payload: row[11],
     runAtMs: undefined,
-    expiresAtMs,
-    attempts,
+    expiresAtMs: spec.x,
+    attempts: spec.a,
     unique: unique === undefined ? undefined : { key: unique[0], untilMs: unique[1] },
-    cap,
-    tracked: tracked === 1,
-    context,
-    attempt,
-    enqueuedAtMs,
-    waitedMs: Math.max(0, nowMs - dueMs),
+    cap: spec.cap,
+    tracked: row[7] === 1,
+    context: spec.c,
+    attempt: row[1],
+    enqueuedAtMs: row[3],
+    waitedMs: Math.max(0, nowMs - row[2]),
   }
 }

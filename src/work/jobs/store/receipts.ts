@@ -99,7 +99,7 @@ export class Receipts {
   }
 
   async progress (token: bigint, id: string, progress: string): Promise<boolean> {
-    if (this.#held.get(token)?.jobs.has(id) !== true) return false
+    if ((this.#held.get(token)?.placeOf(id) ?? -1) < 0) return false
     const { rowCount } = await this.#pool.query({ ...this.#sql.progress, values: [id, token, progress] })
     return rowCount === 1
   }

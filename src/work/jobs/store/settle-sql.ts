@@ -16,7 +16,7 @@ export interface SettleParts {
 
 export interface SettleStatements {
   /**
-   * $1 token, $2 positions, and as JSON $3 later, $4 dead, $5 receipts, $6 keys, $7 gates: those there are, numbered
+   * $1 token, $2 positions (how many are left, where it ends the batch), and as JSON $3 later, $4 dead, $5 receipts, $6 keys, $7 gates: those there are, numbered
    * without gaps. Answers a row when the lease was ours, and none of the positions settled yet.
    */
   settle(parts: SettleParts): Statement
@@ -48,7 +48,8 @@ export function settleStatements (tables: JobTables, deadLetters: string): Settl
     const guard = `set_config('idle_in_transaction_session_timeout',
       greatest(100, ceil(extract(epoch FROM lease_until - clock_timestamp()) * 1000))::bigint::text, true)`
     const mine = ends ?
-      `DELETE FROM ${lease} WHERE ${isFresh} RETURNING token, ${apart ? guard : 'NULL'}` :
+      `DELETE FROM ${lease} WHERE token = $1 AND size - cardinality(settled) = $2::integer
+        RETURNING token, ${apart ? guard : 'NULL'}` :
       apart ?
       `INSERT INTO ${settled} (token, at)
         SELECT token, at FROM (
