@@ -15,7 +15,7 @@ const run = (signal: AbortSignal): StepRun => ({
   signal,
   data: undefined as never,
   logger: createLogger({ level: 'silent' }),
-  app: {},
+  app: {} as StepRun['app'],
 })
 
 async function ask (

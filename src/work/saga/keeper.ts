@@ -44,7 +44,7 @@ export interface KeeperParts {
 /** Sagas that are due are looked for so often, in milliseconds: half more or less. */
 const lookEveryMs = 1_000
 const lookAtOnce = 100
-/** Everything else is seen to so often, in milliseconds. */
+/** Everything else is seen to at least so often, in milliseconds. */
 const tidyEveryMs = 15_000
 /** Bounds the keeper's own statements, in milliseconds. */
 const patienceMs = 15_000
@@ -57,6 +57,7 @@ class Keeper implements SagaKeeper {
   readonly #parts: KeeperParts
   readonly #known: readonly { readonly name: string; readonly version: number }[]
   readonly #counted: Set<string> = new Set()
+  readonly #tidyEveryMs: number
   #cancel: Cancel | undefined
   #looking: Promise<void> | undefined
   #isOpen = false
@@ -66,6 +67,7 @@ class Keeper implements SagaKeeper {
 
   constructor (parts: KeeperParts) {
     this.#parts = parts
+    this.#tidyEveryMs = Math.min(tidyEveryMs, parts.vanishedMs / 3)
     this.#known = parts.plans.map(({ shape: { name, version } }) => ({ name, version }))
   }
 
@@ -104,7 +106,7 @@ class Keeper implements SagaKeeper {
     try {
       const due = await this.#inBackground(() => store.due(lookAtOnce))
       for (const id of due) if (this.#isOpen) await this.#inSaga(id, (tx, saga) => this.#wake(tx, saga))
-      if (clock.now() - this.#tidiedMs >= tidyEveryMs) await this.#tidy()
+      if (clock.now() - this.#tidiedMs >= this.#tidyEveryMs) await this.#tidy()
       this.#failures = 0
       return due.length === lookAtOnce
     } catch (error) {

@@ -50,6 +50,8 @@ export interface OpenSagasOptions {
   readonly keep?: Duration
   /** How long nobody may have known the definition of a saga before that is parked; at least 1 s. @default '5m' */
   readonly vanished?: Duration
+  /** Whether this process says which definitions it knows; not one that only looks and asks. @default true */
+  readonly announces?: boolean
   /** What steps find as `app`. @default nothing */
   readonly app?: JobApp
   /** Sends the requests of steps. @default `fetch` */
@@ -71,7 +73,7 @@ export interface OpenSagasOptions {
  */
 export async function openSagas (options: OpenSagasOptions): Promise<Sagas> {
   const opened = new OpenSagas(options)
-  await opened.prepare()
+  await opened.prepare(options.announces ?? true)
   return opened
 }
 
@@ -92,7 +94,7 @@ class OpenSagas implements Sagas {
   readonly #keepers: Set<SagaKeeper> = new Set()
 
   constructor (options: OpenSagasOptions) {
-    const { pool, sagas, registry, tracer, app = {}, send = fetch } = options
+    const { pool, sagas, registry, tracer, app = {} as JobApp, send = fetch } = options
     const { logger = createLogger({ level: 'silent' }), clock = systemClock, random = systemRandom } = options
     const keptMs = parseDuration(options.keep ?? '30d', 'sagas.keep')
     const vanishedMs = parseDuration(options.vanished ?? '5m', 'sagas.vanished')
@@ -154,8 +156,14 @@ class OpenSagas implements Sagas {
       })
   }
 
-  async prepare (): Promise<void> {
+  async prepare (announces: boolean): Promise<void> {
     await this.#store.prepare()
+    if (announces) await this.#declare()
+    bindDesk(this.#pool, this)
+  }
+
+  /** @throws SagaDefinitionChangedError */
+  async #declare (): Promise<void> {
     const changed = await this.#store.announce(this.#definitions())
     for (const definition of changed) {
       const unfinished = await this.#store.unfinished(definition)
@@ -164,7 +172,6 @@ class OpenSagas implements Sagas {
       }
     }
     if (changed.length > 0) await this.#store.redefine(changed)
-    bindDesk(this.#pool, this)
   }
 
   async start<Data> (

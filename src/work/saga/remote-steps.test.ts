@@ -149,7 +149,7 @@ test('a compensation that fails is parked with its runbook, and goes on when it 
 test('a service that never answers is given up at the deadline of the step', () =>
   sail((_, nth) => nth === 1 ? 'never' : charged, {}, async (harbour, id) => {
     assert.equal((await harbour.ended(id)).state.status, 'completed')
-    const [failed] = (await harbour.sagas.trail(id)).filter(({ kind }) => kind === 'try failed')
+    const failed = (await harbour.sagas.trail(id)).find(({ kind }) => kind === 'try failed')
     assert.equal(failed?.detail?.['code'], 'SAGA_STEP_TIMEOUT')
   }))
 
