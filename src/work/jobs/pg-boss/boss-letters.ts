@@ -1,20 +1,19 @@
 import type { Transaction } from '../../../data/index.ts'
 import { deadColumns, type JobFailure } from '../failure/index.ts'
-import type { BossData } from './boss-queue.ts'
+import type { HeldJob } from './boss-queue.ts'
 
 /** A job that has died. */
 export interface Dying {
-  readonly job: BossData & { readonly id: string; readonly enqueuedAtMs: number }
+  /** With the run in which it died. */
+  readonly job: HeldJob
   readonly tier: string
-  /** How many runs it has had. */
-  readonly attempt: number
   readonly error: JobFailure
 }
 
 /** Writes dead letters where those of every store are, so that they are looked at and redriven alike. */
 export async function bury (tx: Transaction, letters: string, dying: readonly Dying[]): Promise<void> {
   if (dying.length === 0) return
-  const rows = dying.map(({ job, tier, attempt, error }) => ({
+  const rows = dying.map(({ job, tier, error }) => ({
     id: job.id,
     name: job.name,
     tier,
@@ -27,7 +26,7 @@ export async function bury (tx: Transaction, letters: string, dying: readonly Dy
     context: job.context,
     payload: job.payload,
     enqueued_at: new Date(job.enqueuedAtMs),
-    attempt,
+    attempt: job.attempt,
     fingerprint: error.fingerprint,
     version: error.version ?? '',
     error,

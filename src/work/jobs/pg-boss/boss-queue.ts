@@ -29,6 +29,12 @@ export interface BossJob {
   readonly startedOn: Date
 }
 
+/** A job that runs, and what it takes to put it back. */
+export interface HeldJob extends BossData {
+  readonly id: string
+  readonly enqueuedAtMs: number
+}
+
 const prefix = 'plimsoll/'
 /** pg-boss deletes what waits for longer than this, and fails what runs for longer: never, since leases are ours. */
 const foreverSeconds = 10 * 365 * 86_400
@@ -94,7 +100,7 @@ export class BossQueue {
     tx: Transaction,
     tier: string,
     ids: readonly string[]
-  ): Promise<readonly (BossData & { readonly id: string; readonly enqueuedAtMs: number })[]> {
+  ): Promise<readonly HeldJob[]> {
     const { rows } = await tx.query<{ id: string; data: BossData; created_ms: number }>(
       `SELECT id, data, floor(extract(epoch FROM created_on) * 1000)::float8 AS created_ms
       FROM ${this.table} WHERE name = $1 AND id = ANY ($2::uuid[]) AND state = 'active' ORDER BY id`,
