@@ -190,7 +190,7 @@ class Queue implements Jobs {
       // Whoever says what `app` has gives it, too.
       app: this.#options.app ?? {} as JobApp,
       metrics: this.#metrics,
-      tenantClass: this.#options.tenantClass ?? (() => 'all'),
+      tenantClass: (tenant) => this.#classOf(tenant),
       companion: scheduler,
       version,
       tracer,
@@ -222,6 +222,15 @@ class Queue implements Jobs {
         tickets.push({ id: duplicateOf ?? id, duplicate: duplicateOf !== undefined })
     }
     return tickets
+  }
+
+  /** What names a metric's label must not cost a job its run. */
+  #classOf (tenant: string): string {
+    try {
+      return this.#options.tenantClass?.(tenant) ?? 'all'
+    } catch {
+      return 'unknown'
+    }
   }
 
   /** One look serves all who want to know. */
