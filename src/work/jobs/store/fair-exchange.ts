@@ -1,11 +1,18 @@
 import type { Pool } from 'pg'
 import { type Cancel, type Clock, runWithoutContext } from '../../../kernel/index.ts'
-import type { FairTags, Lane } from './fair-tags.ts'
+import { type FairTags, type Lane, stepOf } from './fair-tags.ts'
 import { type Statement, statement, unflushed } from './statement.ts'
 import type { JobTables } from './tables.ts'
 
-/** Tells and hears at most so often while there is something to tell, and so often while there is not. */
+/** Tells and hears at most so often while there is something to tell, and of tenants it does not know so often. */
 const pace = { busyMs: 50, idleMs: 1_000 } as const
+
+/** Of tenants that are as far ahead as this many jobs of weight 1, all processes hear: the farthest so many. */
+const farAhead = 64
+const mostShares = 1_000
+
+/** Nobody is so far ahead. */
+const never = 2n ** 62n
 
 interface Heard {
   readonly kind: 'time' | 'share'
@@ -29,6 +36,7 @@ export class FairExchange {
   #cancelIdle: Cancel | undefined
   #running: Promise<void> | undefined
   #closed = false
+  #hearsAll = true
 
   constructor (
     options: {
@@ -49,7 +57,10 @@ export class FairExchange {
   /** Hears how the lanes stand, and keeps hearing it. @throws what the database answers */
   async open (): Promise<void> {
     await this.#exchange()
-    this.#cancelIdle = this.#clock.every(pace.idleMs, () => void this.run())
+    this.#cancelIdle = this.#clock.every(pace.idleMs, () => {
+      this.#hearsAll = true
+      void this.run()
+    })
   }
 
   /** There is something to tell, soon. */
@@ -91,7 +102,9 @@ export class FairExchange {
       charges.map(({ tenant }) => tenant),
       charges.map(({ used }) => used),
       charges.map(({ last }) => last),
+      this.#hearsAll ? stepOf(1) * BigInt(farAhead) : never,
     ]
+    this.#hearsAll = false
     try {
       const { rows } = await runWithoutContext(() => this.#pool.query<Heard>({ ...this.#sql, values }))
       const lane = ({ tier, rank }: Heard): Lane => ({ tier, rank })
@@ -136,5 +149,8 @@ function exchangeStatement ({ clock, share }: JobTables): Statement {
     )
     SELECT 'time' AS kind, tier, rank, '' AS tenant, now::text AS value, ${unflushed} FROM told
     UNION ALL
-    SELECT 'share', tier, rank, tenant, last::text, ${unflushed} FROM shares`)
+    SELECT 'share', tier, rank, tenant, last::text, ${unflushed} FROM shares
+    UNION ALL
+    (SELECT 'share', tier, rank, tenant, last::text, ${unflushed} FROM ${share} JOIN told USING (tier, rank)
+      WHERE last - now > $9::bigint ORDER BY last - now DESC LIMIT ${mostShares})`)
 }

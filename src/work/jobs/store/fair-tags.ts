@@ -42,7 +42,7 @@ export function stepOf (weight: number): bigint {
  * A process hands out tags by what it knows, without asking anybody: an enqueue waits for no other's. What it has
  * used and claimed it tells the store from time to time, and hears what others have. Two that enqueue for one tenant
  * between two such exchanges give it tags of the same time; from the next exchange on, each starts where both have
- * got to, so over time the tenant has one share, not one a process.
+ * got to, so over time the tenant has one share, not one a process. What was enqueued in between keeps its tags.
  *
  * Pure: no clock, no I/O. 2^63 / 2^16 jobs of weight 1 fit into a lane, or 800 years of 5,000 a second.
  *
@@ -121,14 +121,14 @@ export class FairTags {
     }
   }
 
-  /** What the store says after it was told: how far all processes together have used a tenant's share. */
+  /** What the store says: how far all processes together have used the shares of these tenants, and where lanes are. */
   hear (charges: readonly Omit<Charge, 'used'>[], times: readonly LaneTime[]): void {
     for (const { now, ...lane } of times) this.advance(lane, now, true)
-    for (const charge of charges) {
-      const share = this.#shares.get(shareKey(charge, charge.tenant))
-      if (share === undefined) continue
-      const last = charge.last + share.used
-      if (last > share.last) share.last = last
+    for (const { tier, rank, tenant, last } of charges) {
+      const key = shareKey({ tier, rank }, tenant)
+      const share = this.#shares.get(key)
+      if (share === undefined) this.#shares.set(key, { tier, rank, tenant, last, used: 0n })
+      else if (last + share.used > share.last) share.last = last + share.used
     }
   }
 }
