@@ -9,7 +9,7 @@ import type { ExportFormat } from './parts/index.ts'
 export interface AsyncExport<Request = unknown> {
   readonly definition: ExportDefinition
   /** What is asked for; the request has passed all checks of its route. */
-  readonly inputOf: (request: Request) => unknown
+  inputOf(request: Request): unknown
   readonly fromRows: number
 }
 
@@ -28,7 +28,7 @@ export interface ExportInsteadOptions {
  * app.get('/orders', {
  *   config: {
  *     payload: { respondAsync: true },
- *     export: exportInstead(orderHistory, (request) => ({ year: request.query.year })),
+ *     export: exportInstead(orderHistory, ({ query }: FastifyRequest<{ Querystring: Year }>) => ({ year: query.year })),
  *   },
  * }, listOrders)
  * ```
