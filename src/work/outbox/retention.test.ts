@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { comparePositions } from '../events/index.ts'
+import { counted, numbersOf, type TestOutbox, testOutbox } from './outbox.fixture.ts'
+
+const keep = '60s'
+
+/** As it is when so much time has passed by the server's clock. */
+async function pass ({ pool, outbox }: TestOutbox, seconds: number): Promise<void> {
+  await pool.query(
+    `update plimsoll_outbox_segment set opened_at = opened_at - $1 * interval '1 s', closed_at = closed_at - $1 * interval '1 s'`,
+    [seconds]
+  )
+  await pool.query(`update plimsoll_outbox_reader set saved_at = saved_at - $1 * interval '1 s'`, [seconds])
+  await outbox.upkeep()
+}
+
+/** Until all that was written is older than what is kept. */
+async function passAll (under: TestOutbox): Promise<void> {
+  for (let turn = 0; turn < 8; turn++) await pass(under, 11)
+}
+
+test('events are dropped when they are older than what is kept, and not before', async () => {
+  await using under = await testOutbox({ keep })
+  await under.emit('a', 1)
+  await pass(under, 11)
+  await under.emit('a', 2)
+  for (let seconds = 11; seconds + 11 < 71; seconds += 11) await pass(under, 11)
+  assert.deepEqual(numbersOf(await under.all()), [1, 2])
+  await pass(under, 11)
+  assert.deepEqual(numbersOf(await under.all()), [2])
+  await pass(under, 11)
+  assert.deepEqual(numbersOf(await under.all()), [])
+})
+
+test('the log never stops taking events, however often it is turned, and keeps their order over all turns', async () => {
+  await using under = await testOutbox({ keep })
+  const numbers = Array.from({ length: 30 }, (_, n) => n)
+  const { position } = await counted.emit(under.pool, { key: 'a', n: -1 })
+  await under.outbox.checkpoints.open('reader', position)
+  for (const n of numbers) {
+    await under.emit('a', n)
+    await pass(under, 11)
+  }
+  assert.deepEqual(numbersOf(await under.all()), [-1, ...numbers])
+  const used = await under.pool.query('select distinct segment from plimsoll_outbox')
+  assert.equal(used.rows.length, 8)
+})
+
+test('nothing is dropped that a reader with a checkpoint has not passed; when it has, it goes', async () => {
+  await using under = await testOutbox({ keep })
+  const { outbox, pool } = under
+  await outbox.checkpoints.open('slow', 'start')
+  await under.emit('a', 1, 2)
+  await passAll(under)
+  assert.deepEqual(numbersOf(await under.all()), [1, 2])
+  const [first, second] = await under.all()
+  await outbox.checkpoints.save(pool, 'slow', first!.position, 0n)
+  await passAll(under)
+  assert.deepEqual(numbersOf(await under.all()), [1, 2])
+  await outbox.checkpoints.save(pool, 'slow', second!.position, 0n)
+  await passAll(under)
+  assert.deepEqual(numbersOf(await under.all()), [])
+})
+
+test('a reader that is forsaken or removed is not waited for; it learns what it has missed', async () => {
+  await using under = await testOutbox({ keep, forsakeAfter: '300s' })
+  const { outbox, pool } = under
+  const { position } = await counted.emit(pool, { key: 'a', n: 0 })
+  await outbox.checkpoints.open('slow', position)
+  await under.emit('a', 1)
+  await passAll(under)
+  await passAll(under)
+  assert.deepEqual(numbersOf(await under.all()), [0, 1])
+  await passAll(under)
+  await passAll(under)
+  assert.deepEqual(numbersOf(await under.all()), [])
+  await assert.rejects(outbox.read({ after: position, limit: 1 }), { code: 'LOG_TRUNCATED', after: position })
+  const tail = await outbox.tail()
+  assert.ok(comparePositions(position, tail!) < 0)
+  await under.emit('a', 2)
+  assert.deepEqual(numbersOf((await outbox.read({ after: tail, limit: 5 })).messages), [2])
+  assert.deepEqual((await outbox.checkpoints.open('new', 'start')).position, tail)
+})
+
+test('a segment that somebody reads or writes is left for the next time, and nobody waits for it', async () => {
+  await using under = await testOutbox({ keep })
+  await under.emit('a', 1)
+  const reading = await under.begin()
+  await reading.client.query('select * from plimsoll_outbox')
+  await passAll(under)
+  await under.emit('a', 2)
+  assert.deepEqual(numbersOf(await under.all()), [1, 2])
+  await reading.end('commit')
+  await under.outbox.upkeep()
+  assert.deepEqual(numbersOf(await under.all()), [2])
+})
+
+test('a transaction that began before its segment was dropped still writes its event, and it is read', async () => {
+  await using under = await testOutbox({ keep })
+  await under.emit('a', 1)
+  const slow = await under.begin()
+  await slow.client.query('set transaction isolation level repeatable read')
+  await slow.client.query('select 1')
+  await passAll(under)
+  await counted.emit(slow.client, { key: 'a', n: 2 })
+  await slow.end('commit')
+  assert.deepEqual(numbersOf(await under.all()), [2])
+})
+
+test('several processes keep up at once, and turn once', async () => {
+  await using under = await testOutbox({ keep })
+  await under.pool.query(`update plimsoll_outbox_segment set opened_at = opened_at - interval '11 s'`)
+  await Promise.all(Array.from({ length: 5 }, () => under.outbox.upkeep()))
+  const { rows } = await under.pool.query('select segment from plimsoll_outbox_state')
+  assert.deepEqual(rows, [{ segment: 1 }])
+})
