@@ -240,6 +240,11 @@ test('it looks by itself, one look at a time', async () => {
   assert.equal(looks, 2)
 })
 
+test('an interval out of range is refused', () => {
+  for (const everyMs of [100, 100_000, NaN])
+    assert.throws(() => openPressure({ everyMs }), { code: 'SETTING_INVALID' })
+})
+
 test('who stops asking is not there any more; a process that only enqueues writes nothing', async () => {
   let writes = 0
   const counting = {

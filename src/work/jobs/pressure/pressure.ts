@@ -4,6 +4,7 @@ import {
   type Clock,
   type Random,
   runWithoutContext,
+  SettingError,
   systemClock,
   systemRandom,
 } from '../../../kernel/index.ts'
@@ -33,6 +34,8 @@ export interface PressureOptions {
   readonly backlogs?: Backlogs | undefined
   /** Those of the service's jobs. */
   readonly tiers: readonly string[]
+  /** A tenant's share of a tier, relative to the others'. @default 1 for each */
+  readonly weights?: ((tenant: string) => number) | undefined
   readonly registry: MetricsRegistry
   /** @default nothing is logged */
   readonly logger?: Logger | undefined
@@ -74,8 +77,11 @@ export class Pressure implements AsyncDisposable {
   #cancel: Cancel | undefined
   #looking: Promise<void> | undefined
 
+  /** @throws SettingError for an interval out of range */
   constructor (options: PressureOptions) {
     const { everyMs = 2_000, clock = systemClock, random = systemRandom, registry, schema } = options
+    if (!(everyMs >= 250 && everyMs <= 60_000))
+      throw new SettingError('pressure.everyMs', 'from 250 to 60,000', everyMs)
     this.#options = options
     this.#everyMs = everyMs
     this.#clock = clock
@@ -113,7 +119,7 @@ export class Pressure implements AsyncDisposable {
   check (tier: string, tenant = ''): void {
     const known = this.#fresh(tier)
     if (known === undefined || known.condition === 'ok' || known.condition === 'at_risk') return
-    const refusal = refusalOf(known, known, known.tenants, tenant)
+    const refusal = refusalOf(known, known, known.tenants, tenant, this.#options.weights)
     if (refusal === undefined) return
     this.#metrics.refused.slot({ tier, reason: refusal.reason }).add(1)
     // Those who were refused together do not come back together.

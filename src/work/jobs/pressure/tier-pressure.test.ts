@@ -69,7 +69,7 @@ test('behind the backlog of one tenant, that tenant is refused for it, and all o
   const late = { depth: 9_010, oldestMs: 60_000 }
   const tenants = [{ tenant: 'a', waiting: 9_000 }, { tenant: 'c', waiting: 10 }]
   // Half of the workers' 100 a second are its share: 180 s.
-  assert.deepEqual(refuse(late, tenants, 'a'), { reason: 'tenant', retryAfterMs: 170_000 })
+  assert.deepEqual(refuse(late, tenants, 'a'), { reason: 'tenant', retryAfterMs: 170_020 })
   assert.equal(refuse(late, tenants, 'b'), undefined)
   assert.equal(refuse(late, tenants, 'c'), undefined)
 })
@@ -77,8 +77,26 @@ test('behind the backlog of one tenant, that tenant is refused for it, and all o
 test('where many tenants have a little each, it is the tier that is overloaded', () => {
   const tenants = Array.from({ length: 100 }, (_, at) => ({ tenant: `t${at}`, waiting: 50 }))
   const late = { depth: 5_000, oldestMs: 60_000 }
-  assert.deepEqual(refuse(late, tenants, 't7'), { reason: 'tier', retryAfterMs: 40_000 })
+  assert.deepEqual(refuse(late, tenants, 't7'), { reason: 'tier', retryAfterMs: 41_000 })
   assert.equal(refuse(late, tenants, 'new'), undefined)
+})
+
+test('a tenant of more weight has a larger share of the drain', () => {
+  const late = reading({ depth: 2_000, oldestMs: 60_000 })
+  const tenants = [{ tenant: 'a', waiting: 399 }, { tenant: 'b', waiting: 399 }]
+  const weightOf = (tenant: string): number => tenant === 'a' ? 4 : 1
+  const [heavy, light] = ['a', 'b'].map((tenant) =>
+    refusalOf(late, judgeTier(late), tenants, tenant, weightOf)
+  )
+  assert.equal(heavy, undefined)
+  assert.deepEqual(light, { reason: 'tier', retryAfterMs: 10_000 })
+})
+
+test('where nothing is taken any more nobody is let in, and nobody is blamed for it', () => {
+  const tenants = [{ tenant: 'a', waiting: 9_000 }]
+  const stuck = { depth: 9_000, oldestMs: 60_000, drainPerSecond: 0 }
+  for (const tenant of ['a', 'new'])
+    assert.deepEqual(refuse(stuck, tenants, tenant), { reason: 'tier', retryAfterMs: 10_000 })
 })
 
 test('property: whoever has more waiting is refused no less, and told to stay away no shorter', () => {

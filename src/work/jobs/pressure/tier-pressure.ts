@@ -61,8 +61,9 @@ export function judgeTier (reading: TierReading): TierVerdict {
 }
 
 /**
- * Whether a job of this tenant that is enqueued now could be started within the promise. A tier shares its workers among
- * tenants that have jobs waiting, so that a tenant with few is let in while another one is refused for its own many.
+ * Whether a job of this tenant that is enqueued now could be started within the promise. A tier shares its workers by
+ * weight among tenants that have jobs waiting, so that a tenant with few is let in while another one is refused for its
+ * own many.
  *
  * Only a tier that is late refuses anybody.
  *
@@ -72,7 +73,8 @@ export function refusalOf (
   reading: TierReading,
   verdict: TierVerdict,
   tenants: readonly WaitingTenant[] | undefined,
-  tenant: string
+  tenant: string,
+  weightOf: (tenant: string) => number = () => 1
 ): Refusal | undefined {
   const { promiseMs, drainPerSecond } = reading
   const { condition, expectedWaitMs } = verdict
@@ -80,14 +82,15 @@ export function refusalOf (
     return { reason: 'unattended', retryAfterMs: clamp(promiseMs, unknown.leastMs, unknown.mostMs) }
   if (condition !== 'late') return undefined
   if (tenants === undefined) return { reason: 'tier', retryAfterMs: untilWithin(expectedWaitMs, promiseMs) }
-  const waiting = tenants.find((each) => each.tenant === tenant)?.waiting ?? 0
-  const others = tenants.filter((each) => each.tenant !== tenant && each.waiting > 0).length
-  const aloneMs = waitFor(waiting, drainPerSecond)
-  const sharedMs = waitFor(waiting * (others + 1), drainPerSecond)
+  const jobs = 1 + (tenants.find((each) => each.tenant === tenant)?.waiting ?? 0)
+  const others = tenants.filter((each) => each.tenant !== tenant && each.waiting > 0)
+  const share = weightOf(tenant) / others.reduce((sum, each) => sum + weightOf(each.tenant), weightOf(tenant))
+  const aloneMs = waitFor(jobs, drainPerSecond)
+  const sharedMs = aloneMs / share
   if (sharedMs <= promiseMs) return undefined
   // It would be late with all workers for itself; or in time, if only there were not so many others.
-  const reason = aloneMs > promiseMs ? 'tenant' : 'tier'
-  return { reason, retryAfterMs: untilWithin(sharedMs, promiseMs) }
+  const isItsOwn = Number.isFinite(aloneMs) && aloneMs > promiseMs
+  return { reason: isItsOwn ? 'tenant' : 'tier', retryAfterMs: untilWithin(sharedMs, promiseMs) }
 }
 
 function waitFor (jobs: number, perSecond: number | undefined): number {
