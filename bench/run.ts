@@ -18,6 +18,7 @@ import {
 } from './harness/index.ts'
 import { idempotency } from './idempotency/idempotency.ts'
 import { idle } from './idle/idle.ts'
+import { ledger } from './ledger/ledger.ts'
 import { limiter } from './limiter/limiter.ts'
 import { overload } from './overload/index.ts'
 import { purge } from './purge/purge.ts'
@@ -43,6 +44,7 @@ const benchmarks: readonly Benchmark[] = [
   read,
   replica,
   purge,
+  ledger,
 ]
 
 const usage = `npm run bench -- NAME [--json] [--quick] [--gate]

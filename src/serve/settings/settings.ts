@@ -67,6 +67,10 @@ interface SettingTypes {
   }
   /** What this start runs: requests, the work behind them, or both. */
   readonly role: 'all' | 'web' | 'work'
+  readonly work: {
+    /** How long the work of a process that was lost waits for another one. */
+    readonly lease: Duration
+  }
   readonly broker: {
     /** Where events are published: servers of one NATS, RabbitMQ or Kafka. */
     readonly urls: readonly string[]

@@ -12,6 +12,12 @@ export const workSpecs: readonly SettingSpec[] = [
     defaultIn: { work: 'work' },
     help: 'What this start runs: requests (web), jobs and other work behind them (work), or all of it.',
   }),
+  spec('work.lease', {
+    kind: duration({ above: 999 }),
+    group,
+    default: '30s',
+    help: 'How long the work of a process that was lost waits for another one; at least 1s.',
+  }),
   spec('broker.urls', {
     kind: list(url({ protocols: ['nats:', 'tls:', 'amqp:', 'amqps:', 'kafka:'] }) as Kind<string>),
     group,

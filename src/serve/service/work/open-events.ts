@@ -17,6 +17,9 @@ export interface OpenEvents {
   readonly parts: readonly WorkPart[]
 }
 
+/** Of a shard: its events stand still for so long when its process is lost, in milliseconds. */
+const longestLeaseMs = 10_000
+
 /**
  * Opens the outbox, what relays it to the broker of the settings, and the service's consumers. Closed by the
  * environment's lifecycle.
@@ -35,6 +38,7 @@ export async function openEvents (
   const common = { pool, schema }
   const leases = await openLeases({
     ...common,
+    leaseMs: Math.min(settings.work.lease, longestLeaseMs),
     onError: (error) => logger.warn({ err: error }, 'leases could not be renewed just now'),
   })
   await lifecycle.start({ name: 'leases', close: () => leases.close() })

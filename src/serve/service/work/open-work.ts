@@ -108,7 +108,7 @@ async function openParts (
 async function openQueue (
   jobs: readonly Job[],
   { schedules = [], tiers, weights, database, version }: WorkSource,
-  { telemetry: { registry, tracer, logger }, lifecycle, onProgress }: ServiceEnvironment,
+  { settings, telemetry: { registry, tracer, logger }, lifecycle, onProgress }: ServiceEnvironment,
   { pool, app, parts }: Surroundings
 ): Promise<Jobs | undefined> {
   if (jobs.length === 0) return undefined
@@ -120,6 +120,7 @@ async function openQueue (
     jobs,
     schedules,
     schema: database?.schema,
+    lease: settings.work.lease,
     app: appOf(app),
     version,
     registry,
