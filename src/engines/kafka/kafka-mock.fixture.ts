@@ -8,6 +8,16 @@ import { type KafkaRequest, kafkaWire, type KafkaWireFaults } from './kafka-wire
 /** The command line of librdkafka, whose library brings the mock cluster. */
 export const kcatProgram: EngineProgram = engineProgram('kcat', 'apt-get install kcat')
 
+/** A way to the cluster: clients that know it by this address get no other. */
+export interface KafkaDoor {
+  readonly broker: string
+  readonly proxy: TestProxy
+  /** Requests that the cluster was sent this way, in their order. */
+  readonly requests: readonly KafkaRequest[]
+  /** What goes wrong on the wire from now on. */
+  readonly faults: KafkaWireFaults
+}
+
 /**
  * librdkafka's mock cluster: not Kafka, but a broker that speaks its protocol over real sockets, made to test clients
  * with. It keeps messages in memory, knows groups and producer ids, and does not drop duplicates.
@@ -16,13 +26,9 @@ export const kcatProgram: EngineProgram = engineProgram('kcat', 'apt-get install
  * ListOffsets from version 4 on, where the protocol has 4; so the proxy announces version 3), that makes it name the
  * proxy's port for its own, and that can fail.
  */
-export interface KafkaMock extends AsyncDisposable {
-  readonly broker: string
-  readonly proxy: TestProxy
-  /** Requests that the cluster was sent, in their order. */
-  readonly requests: readonly KafkaRequest[]
-  /** What goes wrong on the wire from now on. */
-  readonly faults: KafkaWireFaults
+export interface KafkaMock extends KafkaDoor, AsyncDisposable {
+  /** Another way to the same cluster, for a client that shall fail alone. */
+  door(): Promise<KafkaDoor>
   /** The cluster stands still, with its sockets open, until `proceed`. */
   pause(): void
   proceed(): void
@@ -52,25 +58,28 @@ export async function kafkaMock (): Promise<KafkaMock> {
     return portOf() !== undefined
   })
   const clusterPort = Number(portOf())
-  const requests: KafkaRequest[] = []
-  const faults: KafkaWireFaults = { swallow: new Set(), refuse: undefined }
-  const proxy: TestProxy = await testProxy(
-    clusterPort,
-    () => kafkaWire({ clusterPort, port: proxy.port, requests, faults })
-  )
+  const first = await kafkaDoor(clusterPort)
   return {
-    broker: `127.0.0.1:${proxy.port}`,
-    proxy,
-    requests,
-    faults,
+    ...first,
+    door: () => kafkaDoor(clusterPort),
     pause: () => cluster.kill('SIGSTOP'),
     proceed: () => cluster.kill('SIGCONT'),
     async [Symbol.asyncDispose] () {
-      await proxy[Symbol.asyncDispose]()
+      await first.proxy.shut()
       if (cluster.exitCode !== null || cluster.signalCode !== null) return
       const exited = once(cluster, 'exit')
       cluster.kill('SIGKILL')
       await exited
     },
   }
+}
+
+async function kafkaDoor (clusterPort: number): Promise<KafkaDoor> {
+  const requests: KafkaRequest[] = []
+  const faults: KafkaWireFaults = { swallow: new Set(), refuse: undefined }
+  const proxy: TestProxy = await testProxy(
+    clusterPort,
+    () => kafkaWire({ clusterPort, port: proxy.port, requests, faults })
+  )
+  return { broker: `127.0.0.1:${proxy.port}`, proxy, requests, faults }
 }

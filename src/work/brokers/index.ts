@@ -1,5 +1,11 @@
 export { BrokerPartClosedError, PublishRefusedError, UnconfirmedError } from './errors.ts'
-export { kafkaPublisher, type KafkaPublisherOptions, type KafkaTopic } from './kafka/index.ts'
+export {
+  kafkaPublisher,
+  type KafkaPublisherOptions,
+  kafkaSource,
+  type KafkaSourceOptions,
+  type KafkaTopic,
+} from './kafka/index.ts'
 export {
   natsPublisher,
   type NatsPublisherOptions,
