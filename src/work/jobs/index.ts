@@ -1,3 +1,19 @@
+export {
+  type AuditRecord,
+  type DeadFilter,
+  type DeadGroup,
+  type DeadLetter,
+  DeadLetterChangedError,
+  type DeadLetterHistory,
+  DeadLetterMissingError,
+  DeadLetterPayloadError,
+  DeadLetters,
+  type DeadLettersOptions,
+  type Operator,
+  redrive,
+  type RedriveOptions,
+  type RedriveProgress,
+} from './dead/index.ts'
 export { defineJob, type Job } from './define-job.ts'
 export {
   JobCancelledError,
@@ -10,6 +26,7 @@ export {
   UnknownJobError,
   WorkerDrainedError,
 } from './errors.ts'
+export { failureFingerprint, type JobFailure } from './failure/index.ts'
 export type { EnqueueOptions, JobOptions, JobTicket, RetryOptions, UniqueKey } from './job-options.ts'
 export type { JobPolicy } from './job-policy.ts'
 export type { JobApp, JobProgress, JobRun, TransactionalJobRun } from './job-run.ts'
@@ -17,6 +34,15 @@ export { isFinal, type JobStatus, statusOf } from './job-status.ts'
 export type { OpenJobsOptions, TierOptions, WorkerOptions } from './jobs-options.ts'
 export type { Jobs, JobWorker, WaitOptions } from './jobs.ts'
 export { openJobs } from './open-jobs.ts'
+export {
+  JobStoreLackError,
+  type PgBossJobStore,
+  pgBossJobStore,
+  type PgBossJobStoreOptions,
+  type PgBossLack,
+  pgBossLacks,
+} from './pg-boss/index.ts'
+export { pressureProblems, TierOverloadedError, type TierPressure } from './pressure/index.ts'
 export { type MissedRuns, type Schedule, schedule, type ScheduleOptions } from './schedule.ts'
 export { defaultTier, promiseMsOf, type Tier } from './tier.ts'
 export { NeverRetry, RetryLater, Snooze } from './verdicts.ts'
