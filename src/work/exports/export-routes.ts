@@ -94,7 +94,8 @@ export function exportRoutes (options: ExportRoutesOptions): FastifyPluginAsync 
       label(reply, view)
       return view.status
     })
-    const file = { ...(config.file && { config: config.file }), schema: { params } }
+    // Fastify's own HEAD would read the whole file to send nothing of it.
+    const file = { ...(config.file && { config: config.file }), schema: { params }, exposeHeadRoute: false }
     app.get(`${path}/:id/file`, file, sendFile)
   }
 }

@@ -34,7 +34,7 @@ import type {
 } from './exports.ts'
 import { ExportLedger, type ExportRow } from './ledger.ts'
 import { type ExportMetrics, exportMetrics } from './metrics.ts'
-import { performExport } from './perform-export.ts'
+import { closedCode, performExport } from './perform-export.ts'
 import { exportProblems } from './problems.ts'
 import { ExportUpkeep, type UpkeepDone } from './upkeep.ts'
 
@@ -225,7 +225,8 @@ class OpenedExports implements Exports, ExportMaker {
   async close (): Promise<void> {
     unbindExports(this.#options.pool, this)
     this.#watch.close()
-    for (const run of this.#runs.values()) run.abort(new Error('the process stops'))
+    const closed = Object.assign(new Error('the exports of this process are closed'), { code: closedCode })
+    for (const run of this.#runs.values()) run.abort(closed)
     await this.#upkeep.stop()
   }
 

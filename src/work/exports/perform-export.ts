@@ -10,13 +10,16 @@ export interface PerformParts extends RunParts {
   readonly failedKeepMs: number
 }
 
+/** Why a run ends whose process closes its exports: the rest is for another process. */
+export const closedCode = 'EXPORTS_CLOSED'
+
 /** Reasons of a run's signal after which the same export goes on elsewhere, or later. */
 const goesOn: ReadonlySet<unknown> = new Set(['JOB_WORKER_DRAINED', 'JOB_LEASE_LOST'])
 
 /**
  * One run of the job that makes an export, and what its end means for the export.
  *
- * @param here aborts when the export is cancelled in this process
+ * @param here aborts when the export is cancelled in this process, or, with {@link closedCode}, when it closes
  * @throws what made the run fail: whether there is another one, the queue decides
  */
 export async function performExport (
@@ -33,7 +36,7 @@ export async function performExport (
     if (end === 'done') await noteDone(row, runner, parts)
     return end
   } catch (error) {
-    if (here.aborted) return 'over'
+    if (here.aborted) return codeOf(here.reason) === closedCode ? 'more' : 'over'
     const reason = runner.signal.aborted ? codeOf(runner.signal.reason) : undefined
     if (reason === 'JOB_CANCELLED') {
       await finishing(() => parts.ledger.end(id))

@@ -82,3 +82,14 @@ test('a directory that cannot be made stops the boot and says why', async (t) =>
   const store = directoryStore({ path: join(path, 'file', 'below') })
   await assert.rejects(store.prepare(), { code: 'FILE_STORE_UNAVAILABLE', reason: 'ENOTDIR' })
 })
+
+test('a write that failed leaves nothing on the disk', async (t) => {
+  const path = await freshDirectory(t)
+  const store = directoryStore({ path })
+  const failing = async function* (): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('half')
+    throw new Error('broken')
+  }
+  await assert.rejects(store.write('file', failing()), /broken/)
+  assert.deepEqual(await readdir(path), [])
+})

@@ -145,6 +145,20 @@ for (const [what, happens] of passing) {
   }
 }
 
+test('an upload that has gone before it was finished is no file', async (t) => {
+  const mock = await openMock(t)
+  const drop = (request: SeenRequest): boolean => {
+    if (request.method === 'POST' && request.query.has('uploadId'))
+      (mock.uploads as Map<string, unknown>).clear()
+    return false
+  }
+  mock.mishaps.push({ fits: drop, happens: 'hang' })
+  const store = storeOn(mock)
+  const two = sourceOf([Buffer.alloc(9_000_000), Buffer.alloc(9_000_000)])
+  await assert.rejects(store.write('f', two), { reason: 'NoSuchUpload' })
+  await assert.rejects(store.read('f'), { code: 'FILE_MISSING' })
+})
+
 test('bytes that were damaged on their way are refused', async (t) => {
   const mock = await openMock(t)
   mock.mishaps.push({ fits: ({ method }) => method === 'PUT', happens: 'damaged' })
