@@ -24,11 +24,12 @@ const cents = 700
 
 const runner = fileURLToPath(new URL('saga-runner.fixture.ts', import.meta.url))
 
-async function launch (databaseUrl: string, paymentsUrl: string): Promise<ChildProcess> {
+async function launch (databaseUrl: string, paymentsUrl: string, all: ChildProcess[]): Promise<ChildProcess> {
   const child = spawn(process.execPath, ['--conditions=plimsoll-source', runner], {
     env: { ...process.env, DATABASE_URL: databaseUrl, PAYMENTS_URL: paymentsUrl },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  all.push(child)
   await once(child.stdout!, 'data')
   return child
 }
@@ -68,30 +69,16 @@ test('runners are killed at random: each saga ends, money moves at most once, an
     )
     await using sagas = await openSagas({ pool, sagas: [checkout], registry })
     await using _jobs = await openJobs({ pool, jobs: sagas.jobs, registry, lease: '1s' })
-    runners.push(await launch(database.url, paymentsUrl), await launch(database.url, paymentsUrl))
-
-    const started = (async () => {
-      for (let at = 0; at < orders; at++) {
-        await transaction(pool, async (tx) => {
-          const { rows: [order] } = await tx.query<{ id: string }>(
-            `insert into "order" (total_cents, currency) values ($1, 'EUR') returning id`,
-            [cents]
-          )
-          // Some are more than there is, and some are more than the warehouse sends.
-          const quantity = at % 10 === 0 ? 2 * stock : at % 10 === 1 ? 501 : 1
-          await tx.query('insert into order_item values ($1, 1, $2, $3)', [order!.id, quantity, cents])
-          await checkout.start(tx, { orderId: order!.id, cents })
-        })
-        await pause(30 * random())
-      }
-    })()
-    for (let killed = 0; killed < kills; killed++) {
-      await pause(50 + 400 * random())
-      const at = killed % runners.length
-      await kill(runners[at]!)
-      runners[at] = await launch(database.url, paymentsUrl)
+    const begin = (): Promise<ChildProcess> => launch(database.url, paymentsUrl, runners)
+    const working = [await begin(), begin()]
+    for (let killed = 0, started = 0; killed < kills; killed++) {
+      for (; started < orders * (killed + 1) / kills; started++) await order(pool, started)
+      await pause(20 + 400 * random())
+      await kill(await working[killed % 2]!)
+      // The other one goes on meanwhile.
+      working[killed % 2] = begin()
     }
-    await started
+    await Promise.all(working)
     await waitUntil('all sagas have ended', async () => {
       const { rows: [left] } = await pool.query<{ count: number }>(
         'select count(*)::int as count from plimsoll_saga where ended_at is null'
@@ -109,6 +96,19 @@ test('runners are killed at random: each saga ends, money moves at most once, an
     await bank.close()
   }
 })
+
+/** Some are more than there is, and some are more than the warehouse sends. */
+async function order (pool: pg.Pool, nth: number): Promise<void> {
+  await transaction(pool, async (tx) => {
+    const { rows: [order] } = await tx.query<{ id: string }>(
+      `insert into "order" (total_cents, currency) values ($1, 'EUR') returning id`,
+      [cents]
+    )
+    const quantity = nth % 10 === 0 ? 2 * stock : nth % 10 === 1 ? 501 : 1
+    await tx.query('insert into order_item values ($1, 1, $2, $3)', [order!.id, quantity, cents])
+    await checkout.start(tx, { orderId: order!.id, cents })
+  })
+}
 
 interface Row {
   readonly id: string
