@@ -145,6 +145,13 @@ for (const [what, happens] of passing) {
   }
 }
 
+test('what is larger than a piece is sent as pieces, none of them empty', async (t) => {
+  const mock = await openMock(t)
+  await storeOn(mock).write('f', sourceOf([Buffer.alloc(9_000_000)]))
+  const numbers = mock.seen.map(({ query }) => query.get('partNumber')).filter((number) => number !== null)
+  assert.deepEqual(numbers, ['1'])
+})
+
 test('an upload that has gone before it was finished is no file', async (t) => {
   const mock = await openMock(t)
   const drop = (request: SeenRequest): boolean => {
