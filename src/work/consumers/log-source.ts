@@ -5,6 +5,7 @@ import type { OutboxLog } from '../outbox/index.ts'
 import type { EventSource } from './event-source.ts'
 import { forgetOthers, layoutOf, placeName } from './log-places.ts'
 import { LogStream } from './log-stream.ts'
+import { ShardTrials } from './shard-trials.ts'
 
 export interface LogSourceOptions {
   readonly log: OutboxLog
@@ -12,6 +13,8 @@ export interface LogSourceOptions {
   readonly pool: Pool
   /** Of the service's database; yours to close. */
   readonly leases: Leases
+  /** Holds the tables of the consumers. @default the first schema of the search path */
+  readonly schema?: string | undefined
   /**
    * Parts into which the keys are divided for a consumer that starts for the first time, or anew by a replay: so many
    * processes can share its work. @default 4
@@ -28,10 +31,11 @@ export interface LogSourceOptions {
  * by the one process that holds its lease.
  */
 export function logSource (options: LogSourceOptions): EventSource {
-  const { log, pool, leases, shards = 4, lookEveryMs = 2_000 } = options
+  const { log, pool, leases, schema, shards = 4, lookEveryMs = 2_000 } = options
   const { clock = systemClock, random = systemRandom } = options
   if (!(Number.isInteger(shards) && shards >= 1 && shards <= 256))
     throw new SettingError('logSource.shards', 'a whole number from 1 to 256', shards)
+  const trials = new ShardTrials(pool, schema)
   return {
     name: 'log',
     async subscribe (subscription) {
@@ -49,6 +53,7 @@ export function logSource (options: LogSourceOptions): EventSource {
         log,
         pool,
         leases,
+        trials,
         subscription,
         shards: of,
         lookEveryMs,

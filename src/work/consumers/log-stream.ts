@@ -2,16 +2,18 @@ import type { Pool } from 'pg'
 import { type Cancel, type Clock, type Random, runWithoutContext, sleep } from '../../kernel/index.ts'
 import { comparePositions, type LogPosition } from '../events/index.ts'
 import type { HeldLease, Leases } from '../lease/index.ts'
-import type { LoggedMessage, OutboxLog } from '../outbox/index.ts'
+import type { LogBatch, LoggedMessage, OutboxLog } from '../outbox/index.ts'
 import type { Backlog, Delivery, EventStream, Subscription } from './event-source.ts'
 import { placeName } from './log-places.ts'
 import { ShardProgress } from './shard-progress.ts'
 import { ShardShare } from './shard-share.ts'
+import type { ShardTrials, Suspicion } from './shard-trials.ts'
 
 export interface LogStreamOptions {
   readonly log: OutboxLog
   readonly pool: Pool
   readonly leases: Leases
+  readonly trials: ShardTrials
   readonly subscription: Subscription
   readonly shards: number
   readonly lookEveryMs: number
@@ -23,6 +25,8 @@ export interface LogStreamOptions {
 const saveEveryMs = 500
 /** And so often where only others' transactions have moved the end of the log, which retention wants to know. */
 const saveIdleMs = 10_000
+/** The longest pause before an event is handed out alone once more, for each time it was before, in milliseconds. */
+const suspectMs = 100
 /** The longest wait for events before shards are looked at again, in milliseconds. */
 const waitMs = 5_000
 /**
@@ -35,6 +39,10 @@ interface Shard {
   readonly at: number
   readonly lease: HeldLease
   readonly progress: ShardProgress
+  readonly place: string
+  readonly suspicion: Suspicion | undefined
+  /** Events that are still to be handed out one at a time. */
+  careful: number
   saved: LogPosition
   savedFinished: number
   savedMs: number
@@ -77,7 +85,7 @@ export class LogStream implements EventStream {
 
   async open (): Promise<void> {
     await runWithoutContext(() => this.#share.look())
-    this.#looking = runWithoutContext(() => this.#look())
+    this.#looking = runWithoutContext(() => this.#keepShare())
     this.#cancelSave = this.#options.clock.every(saveEveryMs, () => void this.#saveAll())
   }
 
@@ -85,9 +93,10 @@ export class LogStream implements EventStream {
     const either = AbortSignal.any([signal, this.#ended.signal])
     while (!signal.aborted) {
       if (this.#ended.signal.aborted) throw this.#ended.signal.reason
+      const { promise: changed } = this.#changed
       const deliveries = await this.#read(limit)
       if (deliveries.length > 0) return deliveries
-      await this.#wait(either)
+      await this.#wait(changed, either)
     }
     return []
   }
@@ -129,7 +138,7 @@ export class LogStream implements EventStream {
     this.#ended.abort(new LogStreamEndedError(`the stream of the log has ended: ${reason}`))
   }
 
-  async #look (): Promise<void> {
+  async #keepShare (): Promise<void> {
     while (!this.#ended.signal.aborted) {
       // A database that is away gives no leases; the next look asks again.
       await this.#share.keep(this.#ended.signal).catch(() => {})
@@ -138,14 +147,19 @@ export class LogStream implements EventStream {
   }
 
   async #take (at: number, lease: HeldLease): Promise<void> {
-    const { log, pool, subscription: { consumer, incarnation }, shards, clock } = this.#options
+    const { log, pool, trials, subscription: { consumer, incarnation, window }, shards, clock } =
+      this.#options
     const place = placeName(consumer, incarnation, shards, at)
     const found = (await log.checkpoints.list()).find(({ name }) => name === place)
     // Saving under the new token keeps out whoever held the shard before.
     if (found === undefined || !await log.checkpoints.save(pool, place, found.position, lease.token))
       return this.#end(`the place ${place} is gone`)
     const { position } = found
+    const suspicion = await trials.begin(place)
     this.#shards.set(at, {
+      place,
+      suspicion,
+      careful: suspicion === undefined ? 0 : window,
       at,
       lease,
       progress: new ShardProgress(position),
@@ -154,13 +168,21 @@ export class LogStream implements EventStream {
       savedMs: clock.now(),
       saving: undefined,
     })
-    this.#changed.resolve()
+    this.#change()
   }
 
   async #giveUp (at: number): Promise<void> {
     const shard = this.#shards.get(at)
     this.#shards.delete(at)
-    if (shard !== undefined) await this.#save(shard)
+    if (shard === undefined) return
+    await this.#save(shard)
+    await this.#options.trials.end(shard.place).catch(() => {})
+  }
+
+  /** Whoever waits for events looks again. */
+  #change (): void {
+    this.#changed.resolve()
+    this.#changed = Promise.withResolvers()
   }
 
   async #saveAll (): Promise<void> {
@@ -182,8 +204,8 @@ export class LogStream implements EventStream {
   }
 
   async #saveAt (shard: Shard, done: LogPosition): Promise<void> {
-    const { log, pool, subscription: { consumer, incarnation }, shards } = this.#options
-    const place = placeName(consumer, incarnation, shards, shard.at)
+    const { log, pool } = this.#options
+    const { place } = shard
     try {
       const saved = await runWithoutContext(() => log.checkpoints.save(pool, place, done, shard.lease.token))
       if (saved) shard.saved = done
@@ -195,44 +217,75 @@ export class LogStream implements EventStream {
 
   /** Of each shard in turn, so that none waits behind a busy one. */
   async #read (limit: number): Promise<readonly Delivery[]> {
-    const { log, subscription: { types }, shards: of } = this.#options
     const shards = [...this.#shards.values()]
+    const suspects = shards.filter(({ careful }) => careful > 0)
+    if (suspects.length > 0) return await this.#readAlone(shards, suspects)
     const deliveries: Delivery[] = []
     this.#turn++
     for (let nth = 0; nth < shards.length && deliveries.length < limit; nth++) {
       const shard = shards[(this.#turn + nth) % shards.length]!
-      const { at, progress } = shard
-      const after = progress.read
-      const { messages, next } = await log.read({
-        after,
-        limit: limit - deliveries.length,
-        types,
-        shard: { of, at },
-      })
-      if (this.#shards.get(at) !== shard || shard.lease.signal.aborted) continue
-      for (const message of messages) deliveries.push(this.#delivery(message, progress))
-      progress.reach(next)
+      const { messages, next } = await this.#look(shard, limit - deliveries.length)
+      if (!this.#isOurs(shard)) continue
+      for (const message of messages) deliveries.push(this.#delivery(shard, message, 0))
+      shard.progress.reach(next)
     }
     return deliveries
   }
 
-  #delivery (message: LoggedMessage, progress: ShardProgress): Delivery {
+  /** One event, while no other is under way here: should the process end now, it is known at which one. */
+  async #readAlone (shards: readonly Shard[], suspects: readonly Shard[]): Promise<readonly Delivery[]> {
+    const { trials, clock, random } = this.#options
+    if (shards.some(({ progress }) => progress.size > 0)) return []
+    for (const shard of suspects) {
+      // What is done must not be tried again: it would take the place of the event that is looked for.
+      await this.#save(shard)
+      const { messages: [message], next } = await this.#look(shard, 1)
+      if (message === undefined) shard.careful = 0
+      else {
+        const { event, tries = 0 } = shard.suspicion ?? {}
+        // Another consumer's event may end the process each time, while this one only happens to be under way.
+        if (event === message.id) await sleep(clock, random() * tries * suspectMs, this.#ended.signal)
+        const deliveredBefore = await trials.note(shard.place, message.id)
+        if (!this.#isOurs(shard)) return []
+        const delivery = this.#delivery(shard, message, deliveredBefore)
+        shard.progress.reach(next)
+        return [delivery]
+      }
+    }
+    return await this.#read(1)
+  }
+
+  #look ({ at, progress }: Shard, limit: number): Promise<LogBatch> {
+    const { log, subscription: { types }, shards: of } = this.#options
+    return log.read({ after: progress.read, limit, types, shard: { of, at } })
+  }
+
+  #isOurs (shard: Shard): boolean {
+    return this.#shards.get(shard.at) === shard && !shard.lease.signal.aborted
+  }
+
+  #delivery (shard: Shard, message: LoggedMessage, deliveredBefore: number): Delivery {
+    const done = shard.progress.hand(message.position)
     return {
       message,
-      deliveredBefore: 0,
-      ack: progress.hand(message.position),
+      deliveredBefore,
+      ack: () => {
+        done()
+        if (shard.careful === 0) return
+        shard.careful--
+        this.#change()
+      },
       // Whatever came behind it may be under way: all that is not done is read anew, in order.
       giveBack: () => this.#end('an event was given back'),
     }
   }
 
   /** Until there may be events, or this process has other shards. */
-  async #wait (signal: AbortSignal): Promise<void> {
+  async #wait (changed: Promise<void>, signal: AbortSignal): Promise<void> {
     const reads = [...this.#shards.values()].map(({ progress }) => progress.read)
     const [first, ...others] = reads
     const other = new AbortController()
     const stop = AbortSignal.any([signal, other.signal])
-    const { promise: changed } = this.#changed = Promise.withResolvers()
     const waited = first === undefined ?
       sleep(this.#options.clock, waitMs, stop).catch(() => {}) :
       this.#options.log.wait(

@@ -2,11 +2,12 @@ import type { Pool } from 'pg'
 import { prepareTables } from '../../data/index.ts'
 import { quoteIdentifier } from '../../engines/index.ts'
 
-const [consumer, inbox, heldKey, heldMessage] = [
+const [consumer, inbox, heldKey, heldMessage, trial] = [
   'plimsoll_consumer',
   'plimsoll_inbox',
   'plimsoll_held_key',
   'plimsoll_held_message',
+  'plimsoll_consumer_trial',
 ]
 
 /** Names of the tables, quoted. */
@@ -19,6 +20,8 @@ export interface ConsumerTables {
   readonly heldKey: string
   /** The messages of those keys, in their order. */
   readonly heldMessage: string
+  /** A row each shard of a consumer of the log: how it was last left. */
+  readonly trial: string
 }
 
 /** @param schema that of the service; the first of the search path when `undefined` */
@@ -29,6 +32,7 @@ export function consumerTables (schema: string | undefined): ConsumerTables {
     inbox: prefix + inbox,
     heldKey: prefix + heldKey,
     heldMessage: prefix + heldMessage,
+    trial: prefix + trial,
   }
 }
 
@@ -75,6 +79,13 @@ export async function prepareConsumerTables (pool: Pool, schema: string | undefi
         message text NOT NULL
       )`,
       `CREATE INDEX plimsoll_held_message_key ON ${heldMessage} (consumer, key, seq)`,
+      `CREATE TABLE ${trial} (
+        place text PRIMARY KEY,
+        is_running boolean NOT NULL DEFAULT true,
+        was_running boolean NOT NULL DEFAULT false,
+        event text,
+        tries int NOT NULL DEFAULT 0
+      )`,
     ]],
   })
 }
