@@ -111,7 +111,7 @@ export class DeadLetters {
   /**
    * Letters of one job that failed in the same way, together; the latest failure first.
    *
-   * It reads every letter that is meant, once: about a second for a million.
+   * It reads every letter that is meant, once.
    *
    * @param limit 1 to 1,000; 50
    */

@@ -78,7 +78,9 @@ export async function prepareDeadTables (pool: Pool, schema: string | undefined)
         error jsonb NOT NULL,
         failed_at timestamptz NOT NULL DEFAULT now()
       )`,
-      `CREATE INDEX plimsoll_job_dead_group ON ${letters} (name, fingerprint, failed_at, id)`,
+      `CREATE INDEX plimsoll_job_dead_order ON ${letters} (failed_at, id)`,
+      // A redrive goes through its group step by step.
+      `CREATE INDEX plimsoll_job_dead_group ON ${letters} (fingerprint, failed_at, id)`,
       `CREATE INDEX plimsoll_job_dead_tier ON ${letters} (tier, failed_at)`,
       `CREATE TABLE ${audit} (
         number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
