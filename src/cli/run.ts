@@ -11,12 +11,13 @@ import { renderHelp, renderOverview } from './help.ts'
 import { jobs } from './jobs.ts'
 import { load } from './load.ts'
 import { plans } from './plans.ts'
+import { saga } from './saga.ts'
 import { serve } from './serve.ts'
 import type { Surroundings } from './surroundings.ts'
 import { work } from './work.ts'
 
 /** In the order in which help lists them. */
-export const commands: readonly Command[] = [dev, serve, work, config, check, plans, jobs, load]
+export const commands: readonly Command[] = [dev, serve, work, config, check, plans, jobs, saga, load]
 
 /**
  * Runs one command line.
