@@ -3,10 +3,6 @@ export class PartitionProgress<Message> {
   readonly #open: { readonly message: Message; done: boolean }[] = []
   #last: Message | undefined
 
-  get openCount (): number {
-    return this.#open.reduce((count, { done }) => done ? count : count + 1, 0)
-  }
-
   get oldest (): Message | undefined {
     return this.#open[0]?.message
   }
