@@ -3,6 +3,7 @@ import type { Transaction } from 'plimsoll/data'
 import { defineEvent } from 'plimsoll/events'
 import { defineSaga, onEvent, StepRefused } from 'plimsoll/sagas'
 import { Type } from 'typebox'
+import { refreshWindow } from './shop-window.ts'
 
 const byOrder = { key: ({ orderId }: { orderId: string }): string => orderId }
 
@@ -129,19 +130,20 @@ async function takeStock (tx: Transaction, orderId: string): Promise<void> {
   const missing = rows.find(({ isShort }) => isShort)
   if (missing !== undefined)
     throw new StepRefused(`there is not enough of ${missing.name}`, { code: 'OUT_OF_STOCK' })
-  await tx.query(
-    `update product set stock = stock - quantity, updated_at = now() from order_item
-      where order_id = $1 and product_id = product.id`,
-    [orderId]
-  )
+  await changeStock(tx, orderId, -1)
 }
 
 async function returnStock (tx: Transaction, orderId: string): Promise<void> {
-  await tx.query(
-    `update product set stock = stock + quantity, updated_at = now() from order_item
-      where order_id = $1 and product_id = product.id`,
-    [orderId]
+  await changeStock(tx, orderId, 1)
+}
+
+async function changeStock (tx: Transaction, orderId: string, sign: 1 | -1): Promise<void> {
+  const { rows } = await tx.query<{ id: number }>(
+    `update product set stock = stock + $2::int * quantity, updated_at = now() from order_item
+      where order_id = $1 and product_id = product.id returning product.id`,
+    [orderId, sign]
   )
+  await refreshWindow.enqueue(tx, { productIds: rows.map(({ id }) => id) })
 }
 
 async function setStatus (tx: Transaction, orderId: string, status: string): Promise<void> {

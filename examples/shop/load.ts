@@ -32,7 +32,7 @@ export default defineLoad({
           ({ random }) => ({ items: [{ productId: between(random, 1, 100_000), quantity: 1 }] }),
           {
             name: 'place',
-            expect: [201, 409],
+            expect: [202, 409],
           }
         ),
         get(({ previous }) => previous.headers['location'], { name: 'look it up' }),

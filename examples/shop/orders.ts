@@ -1,7 +1,8 @@
 import { Problem, type ServiceApp } from 'plimsoll'
 import type { Transaction } from 'plimsoll/data'
 import { Type } from 'typebox'
-import { tagOf } from './products.ts'
+import { orderPlaced } from './best-sellers.ts'
+import { checkout } from './checkout.ts'
 
 const OrderItem = Type.Object({
   productId: Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 }),
@@ -15,7 +16,7 @@ const NewOrder = Type.Object({
 
 const Order = Type.Object({
   id: Type.String({ format: 'uuid' }),
-  status: Type.String(),
+  status: Type.String({ description: 'placed, accepted, paid, shipped or cancelled' }),
   totalCents: Type.Integer(),
   currency: Type.String({ description: 'ISO 4217' }),
   items: Type.Array(Type.Object({
@@ -31,7 +32,7 @@ const OrderId = Type.Object({ id: Type.String({ format: 'uuid' }) })
 
 const orderById = {
   name: 'order-by-id',
-  text: `select "order".id, status, total_cents as "totalCents", currency, created_at as "createdAt",
+  text: `select "order".id, status, total_cents::float8 as "totalCents", currency, created_at as "createdAt",
       json_agg(json_build_object('productId', product_id, 'quantity', quantity, 'unitPriceCents', unit_price_cents)
         order by product_id) as items
     from "order" join order_item on order_id = "order".id
@@ -40,17 +41,16 @@ const orderById = {
 
 export function orderRoutes (app: ServiceApp): void {
   app.post('/orders', {
-    schema: { summary: 'Places an order', body: NewOrder, response: { 201: Order } },
+    schema: { summary: 'Places an order', body: NewOrder, response: { 202: Order } },
     config: { criticality: 'critical', idempotency: 'accepted', limit: { perSecond: 100, by: 'client' } },
   }, async (request, reply) => {
-    const order = await request.transaction(async (tx) => {
-      const placed = await placeOrder(tx, mergeItems(request.body.items))
-      void reply.code(201).header('location', `/orders/${placed.id}`)
-      return placed
+    return request.transaction(async (tx) => {
+      const order = await placeOrder(tx, mergeItems(request.body.items))
+      await orderPlaced.emit(tx, { orderId: order.id, items: order.items })
+      await checkout.start(tx, { orderId: order.id, cents: order.totalCents })
+      void reply.code(202).header('location', `/orders/${order.id}`).header('retry-after', 1)
+      return order
     })
-    // Whoever ordered sees the new stock at once, on every worker and machine.
-    await app.cache.purge(order.items.map(({ productId }) => tagOf(productId)), { soft: false })
-    return order
   })
 
   app.get('/orders/:id', {
@@ -66,14 +66,13 @@ export function orderRoutes (app: ServiceApp): void {
   })
 }
 
-/** Takes the stock and writes the order. All of it happens, or nothing does. */
+/** Writes the order, at today's prices. The stock is taken by its checkout; what cannot be had by now is said at once. */
 async function placeOrder (tx: Transaction, items: readonly OrderItem[]): Promise<Order> {
   const ids = items.map(({ productId }) => productId)
   const quantities = items.map(({ quantity }) => quantity)
 
-  // In order of id, so that two orders of the same products wait for each other instead of deadlocking.
   const { rows: products } = await tx.query<{ id: number; stock: number; currency: string }>(
-    'select id, stock, currency from product where id = any($1::int[]) order by id for update',
+    'select id, stock, currency from product where id = any($1::int[])',
     [ids]
   )
   const known = new Map(products.map((product) => [product.id, product]))
@@ -98,10 +97,8 @@ async function placeOrder (tx: Transaction, items: readonly OrderItem[]): Promis
 
   const { rows: [order] } = await tx.query<{ id: string }>(
     `with ordered as (
-       update product set stock = stock - quantity, updated_at = now()
-       from unnest($1::int[], $2::int[]) as item (product_id, quantity)
-       where product.id = item.product_id
-       returning product.id, quantity, price_cents
+       select id, quantity, price_cents from product
+       join unnest($1::int[], $2::int[]) as item (product_id, quantity) on product.id = item.product_id
      ), placed as (
        insert into "order" (total_cents, currency) select sum(quantity * price_cents), $3 from ordered returning id
      ), filled as (

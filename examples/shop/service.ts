@@ -1,7 +1,12 @@
 // The reference service: a shop on PostgreSQL. `npm start` runs it.
 import { defineService } from 'plimsoll'
+import { openBank } from './bank.ts'
+import { bestSellerRoutes, bestSellers, orderPlaced } from './best-sellers.ts'
+import { checkout, shipmentBooked, shipmentRefused, shipmentRequested, warehouse } from './checkout.ts'
+import { orderHistory, orderHistoryRoutes } from './order-history.ts'
 import { orderRoutes } from './orders.ts'
 import { productRoutes } from './products.ts'
+import { refreshWindow } from './shop-window.ts'
 
 export default defineService({
   name: 'shop',
@@ -11,9 +16,18 @@ export default defineService({
     migrations: new URL('./migrations/', import.meta.url),
     seed: new URL('./seed.sql', import.meta.url),
   },
+  jobs: [refreshWindow],
+  events: [orderPlaced, shipmentRequested, shipmentBooked, shipmentRefused],
+  consumers: [warehouse],
+  projections: [bestSellers],
+  sagas: [checkout],
+  exports: [orderHistory],
   async routes (app) {
     await productRoutes(app)
     orderRoutes(app)
+    bestSellerRoutes(app)
+    orderHistoryRoutes(app)
+    await openBank(app)
   },
   // Opens a connection and has PostgreSQL read its catalogue before the first customer waits for it.
   async warm (app) {

@@ -9,6 +9,7 @@ import type { Consumers } from '../../work/consumers/index.ts'
 import type { Exports } from '../../work/exports/index.ts'
 import type { Jobs } from '../../work/jobs/index.ts'
 import type { Outbox } from '../../work/outbox/index.ts'
+import type { Projections } from '../../work/projections/index.ts'
 import type { Sagas } from '../../work/saga/index.ts'
 import type { Compute } from '../compute/index.ts'
 import type { Health } from '../health/index.ts'
@@ -53,6 +54,8 @@ declare module 'fastify' {
     readonly outbox: Outbox
     /** What consumers hold: dead letters, replays. */
     readonly consumers: Consumers
+    /** How the service's projections stand; waits for them, builds them anew. */
+    readonly projections: Projections
     /** How the service's sagas stand. */
     readonly sagas: Sagas
     /** Files that are made of many rows. */
@@ -80,6 +83,7 @@ type AppParts =
   | 'local'
   | 'metrics'
   | 'outbox'
+  | 'projections'
   | 'reads'
   | 'redis'
   | 'sagas'

@@ -13,6 +13,7 @@ const declarations = {
   jobs: 'database: { schema, migrations }, jobs: [...]',
   outbox: 'database: { schema, migrations }, events: [...]',
   consumers: 'database: { schema, migrations }, consumers: [...]',
+  projections: 'database: { schema, migrations }, projections: [...]',
   sagas: 'database: { schema, migrations }, sagas: [...]',
   exports: 'database: { schema, migrations }, exports: [...]',
 } as const satisfies Record<keyof Engines | keyof WorkHandles, string>

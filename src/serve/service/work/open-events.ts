@@ -1,6 +1,8 @@
 import type { Pool } from 'pg'
-import type { Consumer, Consumers } from '../../../work/consumers/index.ts'
+import type { Consumer, Consumers, EventSource } from '../../../work/consumers/index.ts'
+import type { Leases } from '../../../work/lease/index.ts'
 import type { Outbox } from '../../../work/outbox/index.ts'
+import type { Projection, Projections } from '../../../work/projections/index.ts'
 import type { ServiceEnvironment } from '../environment.ts'
 import { type BrokerPlaces, openBroker } from './open-broker.ts'
 import { named, type WorkPart } from './work-part.ts'
@@ -8,12 +10,14 @@ import { named, type WorkPart } from './work-part.ts'
 export interface EventsSource {
   readonly schema: string | undefined
   readonly consumers: readonly Consumer[]
+  readonly projections: readonly Projection[]
   readonly broker: BrokerPlaces
 }
 
 export interface OpenEvents {
   readonly outbox: Outbox
   readonly consumers: Consumers | undefined
+  readonly projections: Projections | undefined
   readonly parts: readonly WorkPart[]
 }
 
@@ -21,17 +25,17 @@ export interface OpenEvents {
 const longestLeaseMs = 10_000
 
 /**
- * Opens the outbox, what relays it to the broker of the settings, and the service's consumers. Closed by the
- * environment's lifecycle.
+ * Opens the outbox, what relays it to the broker of the settings, and the service's consumers and projections.
+ * Closed by the environment's lifecycle.
  *
  * @throws SettingError; what PostgreSQL throws
  */
 export async function openEvents (
-  { schema, consumers, broker: places }: EventsSource,
+  { schema, consumers, projections, broker: places }: EventsSource,
   environment: ServiceEnvironment,
   pool: Pool
 ): Promise<OpenEvents> {
-  const { settings, telemetry: { registry, logger, tracer }, lifecycle, health, onProgress } = environment
+  const { settings, telemetry: { registry, logger }, lifecycle, health, onProgress } = environment
   onProgress('opening the outbox')
   const { openOutbox, openRelay } = await import('../../../work/outbox/index.ts')
   const { openLeases } = await import('../../../work/lease/index.ts')
@@ -55,19 +59,56 @@ export async function openEvents (
     health.addCheck({ name: 'relay', required: false, run: () => relay.check() })
     parts.push(named('relay', relay))
   }
-  if (consumers.length === 0) return { outbox, consumers: undefined, parts }
+  const opened = { environment, pool, schema, outbox, leases, parts }
+  return {
+    outbox,
+    consumers: consumers.length === 0 ? undefined : await openConsumersOf(consumers, broker?.source, opened),
+    projections: projections.length === 0 ? undefined : await openProjectionsOf(projections, opened),
+    parts,
+  }
+}
 
+interface Opened {
+  readonly environment: ServiceEnvironment
+  readonly pool: Pool
+  readonly schema: string | undefined
+  readonly outbox: Outbox
+  readonly leases: Leases
+  /** Takes what is to be started. */
+  readonly parts: WorkPart[]
+}
+
+async function openConsumersOf (
+  consumers: readonly Consumer[],
+  source: EventSource | undefined,
+  { environment: { telemetry, lifecycle }, pool, schema, outbox, leases, parts }: Opened
+): Promise<Consumers> {
   const { logSource, openConsumers } = await import('../../../work/consumers/index.ts')
   const log = logSource({ log: outbox, pool, leases })
+  const { registry, logger, tracer } = telemetry
   const opened = await openConsumers({
-    ...common,
+    pool,
+    schema,
     consumers,
-    sources: { log, ...(broker === undefined ? {} : { [broker.source.name]: broker.source }) },
+    sources: { log, ...(source === undefined ? {} : { [source.name]: source }) },
     registry,
     logger,
     tracer,
   })
   await lifecycle.start({ name: 'consumers', close: () => opened.close() })
   parts.push(named('consumers', opened.worker()))
-  return { outbox, consumers: opened, parts }
+  return opened
+}
+
+async function openProjectionsOf (
+  projections: readonly Projection[],
+  { environment: { telemetry, lifecycle, health }, pool, schema, outbox, leases, parts }: Opened
+): Promise<Projections> {
+  const { openProjections } = await import('../../../work/projections/index.ts')
+  const { registry, logger } = telemetry
+  const opened = await openProjections({ pool, schema, projections, log: outbox, leases, registry, logger })
+  await lifecycle.start({ name: 'projections', close: () => opened.close() })
+  health.addCheck({ name: 'projections', required: false, run: () => opened.check() })
+  parts.push(named('projections', opened.worker()))
+  return opened
 }

@@ -4,6 +4,7 @@ import type { Consumer, Consumers } from '../../../work/consumers/index.ts'
 import type { Exports } from '../../../work/exports/index.ts'
 import type { Job, JobApp, Jobs } from '../../../work/jobs/index.ts'
 import type { Outbox } from '../../../work/outbox/index.ts'
+import type { Projections } from '../../../work/projections/index.ts'
 import type { Sagas } from '../../../work/saga/index.ts'
 import type { ServiceEnvironment } from '../environment.ts'
 import { openEvents } from './open-events.ts'
@@ -16,6 +17,7 @@ export interface WorkHandles {
   readonly jobs: Jobs | undefined
   readonly outbox: Outbox | undefined
   readonly consumers: Consumers | undefined
+  readonly projections: Projections | undefined
   readonly sagas: Sagas | undefined
   readonly exports: Exports | undefined
 }
@@ -38,6 +40,7 @@ const nothing: WorkHandles = {
   jobs: undefined,
   outbox: undefined,
   consumers: undefined,
+  projections: undefined,
   sagas: undefined,
   exports: undefined,
 }
@@ -82,7 +85,8 @@ async function openParts (
   environment: ServiceEnvironment,
   surroundings: Surroundings
 ): Promise<WorkHandles> {
-  const { events = [], consumers = [], exports = [], jobs = [], broker = {}, database } = service
+  const { events = [], consumers = [], projections = [], exports = [], jobs = [], broker = {}, database } =
+    service
   const sagas = await openSagasOf(service, environment, surroundings)
   const queue = await openQueue(
     [...jobs, ...sagas?.jobs ?? [], ...exports.map(({ job }) => job)],
@@ -92,15 +96,20 @@ async function openParts (
   )
   if (sagas !== undefined) surroundings.parts.push(named('sagas', sagas.keeper()))
   const all = [...consumers, ...sagas === undefined ? [] : await sagaConsumer(sagas)]
-  const opened = events.length + all.length === 0 ?
+  const opened = events.length + all.length + projections.length === 0 ?
     undefined :
-    await openEvents({ schema: database?.schema, consumers: all, broker }, environment, surroundings.pool)
+    await openEvents(
+      { schema: database?.schema, consumers: all, projections, broker },
+      environment,
+      surroundings.pool
+    )
   surroundings.parts.push(...opened?.parts ?? [])
   return {
     jobs: queue,
     sagas,
     outbox: opened?.outbox,
     consumers: opened?.consumers,
+    projections: opened?.projections,
     exports: queue === undefined ? undefined : await openExportsOf(service, environment, surroundings, queue),
   }
 }

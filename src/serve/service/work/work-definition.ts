@@ -3,6 +3,7 @@ import type { Consumer } from '../../../work/consumers/index.ts'
 import type { EventType } from '../../../work/events/index.ts'
 import type { ExportDefinition, ExportLimits } from '../../../work/exports/index.ts'
 import type { Job, Schedule, Tier, TierOptions } from '../../../work/jobs/index.ts'
+import type { Projection } from '../../../work/projections/index.ts'
 import type { DefinedSaga } from '../../../work/saga/index.ts'
 import type { BrokerPlaces } from './open-broker.ts'
 
@@ -22,6 +23,8 @@ export interface WorkDefinition {
   readonly events?: readonly EventType[]
   /** What is done about events. */
   readonly consumers?: readonly Consumer[]
+  /** Tables that are made of events. */
+  readonly projections?: readonly Projection[]
   /** Where the broker of the setting `broker.urls` keeps the service's events. @default below the name `events` */
   readonly broker?: BrokerPlaces
   /** All sagas; old versions as long as any of them may be under way. */
@@ -34,7 +37,7 @@ export interface WorkDefinition {
   readonly exportsPath?: string
 }
 
-const lists = ['jobs', 'schedules', 'events', 'consumers', 'sagas', 'exports'] as const
+const lists = ['jobs', 'schedules', 'events', 'consumers', 'projections', 'sagas', 'exports'] as const
 
 /** @throws SettingError */
 export function checkWork (definition: WorkDefinition & { readonly database?: unknown }): void {
