@@ -42,8 +42,22 @@ export {
   type PgBossLack,
   pgBossLacks,
 } from './pg-boss/index.ts'
-export { pressureProblems, TierOverloadedError, type TierPressure } from './pressure/index.ts'
+export {
+  type OverloadReason,
+  pressureProblems,
+  type TierCondition,
+  TierOverloadedError,
+  type TierPressure,
+} from './pressure/index.ts'
 export { type MissedRuns, type Schedule, schedule, type ScheduleOptions } from './schedule.ts'
+export {
+  type JobReceipt,
+  type JobState,
+  type JobStore,
+  postgresJobStore,
+  type PostgresJobStoreOptions,
+  type TierState,
+} from './store/index.ts'
 export { defaultTier, promiseMsOf, type Tier } from './tier.ts'
 export { NeverRetry, RetryLater, Snooze } from './verdicts.ts'
 export { notifyLine, type NotifyLineOptions, type WakeCall, type WakeLine } from './wake/index.ts'

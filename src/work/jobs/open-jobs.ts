@@ -28,7 +28,7 @@ import { StatusWatch } from './status-watch.ts'
 import { type JobStore, type NewJob, postgresJobStore, type TierState } from './store/index.ts'
 import { TierGauges } from './tier-gauges.ts'
 import { tierLimits } from './tier-limits.ts'
-import type { Tier } from './tier.ts'
+import { isTier, type Tier } from './tier.ts'
 import { notifyLine, Switchboard, type WakeLine } from './wake/index.ts'
 import { inBackground, Worker } from './worker/index.ts'
 
@@ -201,7 +201,7 @@ class Queue implements Jobs {
     this.#workers.add(worker)
     // Jobs that another release has left in a tier of its own are run, too.
     if (tiers === undefined)
-      this.#gauges.hear((states) => states.forEach(({ tier, depth }) => depth > 0 && worker.serve(tier)))
+      this.#gauges.hear((states) => serveLeft(worker, states))
     return worker
   }
 
@@ -249,6 +249,10 @@ class Queue implements Jobs {
     if (wake === undefined) await this.#line.close()
     await this.store.close()
   }
+}
+
+function serveLeft (worker: Worker, states: readonly TierState[]): void {
+  for (const { tier, depth } of states) if (depth > 0 && isTier(tier)) worker.serve(tier)
 }
 
 function everybodyAlike (): number {

@@ -8,6 +8,7 @@ import { memoryExporter, Tracer } from '../../telemetry/index.ts'
 import { defineJob } from './define-job.ts'
 import { counted, openYard, type Yard } from './jobs.fixture.ts'
 import { NeverRetry, RetryLater, Snooze } from './verdicts.ts'
+import type { WakeLine } from './wake/index.ts'
 
 let yard: Yard
 
@@ -157,19 +158,27 @@ test('a wait that is asked for is kept, and a snooze does not count as an attemp
 test("a transactional job's writes commit with its settlement, or not at all", async () => {
   const { pool: setUp } = await yard.launch([])
   await setUp.query('create table ledger (n int, attempt int)')
+  const told = new Set<string>()
+  const wake: WakeLine = {
+    call: ({ changed = [] }) => changed.forEach((id) => told.add(id)),
+    async listen () {},
+    async close () {},
+    async [Symbol.asyncDispose] () {},
+  }
   const job = defineJob('book', {
     input,
     ...soon,
     transactional: true,
     tracked: true,
     output: Type.Object({ booked: Type.Number() }),
-    async run ({ n }, { tx, attempt }) {
+    async run ({ n }, { id, tx, attempt }) {
       await tx.query('insert into ledger values ($1, $2)', [n, attempt])
       if (attempt === 1) throw new Error('after the write')
+      told.delete(id)
       return { booked: n }
     },
   })
-  const { pool, worker, jobs } = await yard.launch([job])
+  const { pool, worker, jobs } = await yard.launch([job], { wake })
   await worker.start()
   const tickets = await job.enqueueMany(pool, [1, 2, 3].map((n) => ({ n })))
   const statuses = await Promise.all(tickets.map(({ id }) => jobs.waitFor(id)))
@@ -177,6 +186,7 @@ test("a transactional job's writes commit with its settlement, or not at all", a
     statuses.map((status) => [status?.state, status?.result]),
     [1, 2, 3].map((booked) => ['done', { booked }])
   )
+  await waitUntil('others are told', () => tickets.every(({ id }) => told.has(id)))
   const { rows } = await pool.query('select n, attempt from ledger order by n')
   assert.deepEqual(rows, [1, 2, 3].map((n) => ({ n, attempt: 2 })))
   await worker.close()

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { promiseMsOf } from './tier.ts'
+import { isTier, promiseMsOf } from './tier.ts'
 
 test('a tier tells the wait it promises', () => {
   assert.equal(promiseMsOf('within-5s'), 5_000)
@@ -23,4 +23,9 @@ test('a tier has one name only: the shortest; anything else is refused', () => {
     ]
   )
     assert.throws(() => promiseMsOf(name), { code: 'SETTING_INVALID' }, name)
+})
+
+test('names that are no tier can be told', () => {
+  assert.equal(isTier('within-5s'), true)
+  assert.equal(isTier('fast'), false)
 })

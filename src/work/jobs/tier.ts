@@ -32,3 +32,12 @@ export function promiseMsOf (tier: string, setting = 'job.tier'): number {
     throw new SettingError(setting, `${rule}; in its shortest form`, tier)
   return promiseMs
 }
+
+/** Whether it is a tier's name: another library, or another release, may have written others. */
+export function isTier (name: string): name is Tier {
+  try {
+    return promiseMsOf(name) > 0
+  } catch {
+    return false
+  }
+}

@@ -1,14 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { Client, Notification, Pool } from 'pg'
+import type { Pool } from 'pg'
 import {
   type Cancel,
   type Clock,
-  fullJitter,
   type Random,
   runWithoutContext,
   systemClock,
   systemRandom,
 } from '../../../kernel/index.ts'
+import { Listener } from './listener.ts'
 import type { WakeCall, WakeLine } from './wake-line.ts'
 
 export interface NotifyLineOptions {
@@ -20,13 +20,6 @@ export interface NotifyLineOptions {
   readonly clock?: Clock
   readonly random?: Random
 }
-
-/** A pool with what `pg` keeps on it and does not declare. */
-interface OpenedPool extends Pool {
-  readonly Client: new(options: object) => Client
-}
-
-const backoff = { baseMs: 250, capMs: 10_000 }
 
 /** Names in one call; PostgreSQL takes 8,000 bytes at most. */
 const namesAtOnce = 60
@@ -112,7 +105,7 @@ export function notifyLine (options: NotifyLineOptions): WakeLine {
     },
     async listen (hear) {
       listener ??= new Listener({
-        pool: pool as OpenedPool,
+        pool,
         channelName,
         heard (payload) {
           const call = readCall(payload)
@@ -140,64 +133,6 @@ function noneWaits (): Pending {
 
 function waits ({ tiers, cancelled, changed }: Pending): boolean {
   return tiers.size + cancelled.size + changed.size > 0
-}
-
-interface ListenerParts {
-  readonly pool: OpenedPool
-  readonly channelName: () => Promise<string>
-  readonly heard: (payload: string) => void
-  readonly clock: Clock
-  readonly random: Random
-}
-
-/** Keeps one connection that listens, and opens another when it breaks. */
-class Listener {
-  readonly #parts: ListenerParts
-  #client: Client | undefined
-  #cancelRetry: Cancel | undefined
-  #failures = 0
-  #closed = false
-
-  constructor (parts: ListenerParts) {
-    this.#parts = parts
-  }
-
-  /** Resolves after the first try, whatever came of it: there will be others. */
-  async open (): Promise<void> {
-    if (this.#closed || this.#client !== undefined) return
-    const { pool, channelName, heard } = this.#parts
-    const client = new pool.Client({ ...pool.options, keepAlive: true })
-    this.#client = client
-    const lost = (): void => this.#lose(client)
-    client.on('error', lost)
-    client.on('end', lost)
-    client.on('notification', ({ payload }: Notification) => heard(payload ?? ''))
-    try {
-      await client.connect()
-      await client.query(`LISTEN ${await channelName()}`)
-      this.#failures = 0
-    } catch {
-      lost()
-    }
-  }
-
-  async close (): Promise<void> {
-    this.#closed = true
-    this.#cancelRetry?.()
-    const client = this.#client
-    this.#client = undefined
-    await client?.end().catch(() => {})
-  }
-
-  #lose (client: Client): void {
-    if (this.#client !== client) return
-    this.#client = undefined
-    void client.end().catch(() => {})
-    if (this.#closed) return
-    const { clock, random } = this.#parts
-    const waitMs = fullJitter(++this.#failures, backoff, random)
-    this.#cancelRetry = clock.after(waitMs, () => void this.open())
-  }
 }
 
 /** A name that needs no quotes. */

@@ -5,10 +5,17 @@ export class ScriptedStore {
   readonly claims: ClaimRequest[] = []
   readonly settled: JobOutcome[] = []
   readonly givenBack: string[] = []
+  /** How far the worker's clock is ahead of its timers. */
+  pausedMs = 0
   /** Whether renewals find that all leases are gone. */
   losesLeases = false
+  /** Jobs whose cancellation renewals tell. */
+  readonly cancelling: string[] = []
+  upkeeps = 0
+  /** Later jobs that the next upkeep lets in. */
+  promoted = 0
   /** What the next claims find; nothing after that. */
-  readonly answers: (ClaimedBatch | Error)[] = []
+  readonly answers: (ClaimedBatch | Promise<ClaimedBatch> | Error)[] = []
   #token = 0n
 
   /** A batch of jobs under a lease of its own. */
@@ -46,8 +53,11 @@ export class ScriptedStore {
         return []
       },
       giveBack: async (_, ids = []) => void this.givenBack.push(...ids),
-      renew: async (tokens) => ({ lost: this.losesLeases ? tokens : [], cancelling: [] }),
-      upkeep: async () => ({ recovered: 0, died: 0, promoted: 0, admitted: 0, more: false }),
+      renew: async (tokens) => ({ lost: this.losesLeases ? tokens : [], cancelling: this.cancelling }),
+      upkeep: async () => {
+        this.upkeeps++
+        return { recovered: 0, died: 0, promoted: this.promoted, admitted: 0, more: false }
+      },
     }
     return answers as JobStore
   }

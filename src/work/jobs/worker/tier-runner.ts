@@ -1,4 +1,4 @@
-import { type Cancel, type Clock, fullJitter, type Random, runWithoutContext } from '../../../kernel/index.ts'
+import { type Clock, type Random, runWithoutContext } from '../../../kernel/index.ts'
 import type { CounterSlot, HistogramSlot, Logger } from '../../../telemetry/index.ts'
 import type { LeaseKeeper } from '../../lease/index.ts'
 import type { Job } from '../define-job.ts'
@@ -7,6 +7,7 @@ import type { JobMetrics } from '../job-metrics.ts'
 import type { ClaimedBatch, JobOutcome, JobStore } from '../store/index.ts'
 import { promiseMsOf } from '../tier.ts'
 import { inBackground } from './background.ts'
+import { ClaimPace } from './claim-pace.ts'
 import type { Executor } from './executor.ts'
 import { HeldBatch } from './held-batch.ts'
 import { LookAhead } from './look-ahead.ts'
@@ -37,15 +38,10 @@ interface WaitSlots {
 
 /** Jobs of one claim, at most. */
 const claimLimit = 1_000
-/** Between questions that found nothing, in milliseconds: from the first up to the longest. */
-const idle = { firstMs: 10, longestMs: 1_000 }
-/** After questions that failed. */
-const backoff = { baseMs: 100, capMs: 5_000 }
 /** Jobs that were taken ahead and have waited for so long go back, in milliseconds. */
 const aheadMs = 1_000
 /** After so long without a pause the event loop gets its turn, in milliseconds. */
 const sliceMs = 8
-
 /** A job of an unknown name is put off for so long, in milliseconds. */
 const unknownMs = 30_000
 
@@ -55,18 +51,12 @@ export class TierRunner {
   readonly #names: readonly string[]
   readonly #promiseMs: number
   readonly #ahead: LookAhead
+  readonly #pace: ClaimPace
   readonly #batches: Set<HeldBatch> = new Set()
   readonly #slots: Map<string, WaitSlots> = new Map()
   #waiting: HeldJob[] = []
   #running = 0
   #claiming: Promise<void> | undefined
-  /** Something may be due that no claim has looked at. */
-  #mayHaveMore = true
-  #emptyClaims = 0
-  #failures = 0
-  /** No claim before, on the clock's `now()`. */
-  #notBeforeMs = 0
-  #cancelPoll: Cancel | undefined
   #sliceStartMs = 0
   #isYielding = false
   #isDraining = false
@@ -76,14 +66,11 @@ export class TierRunner {
     this.#names = [...parts.jobs.keys()].toSorted()
     this.#promiseMs = promiseMsOf(parts.tier)
     this.#ahead = new LookAhead(parts.concurrency, parts.prefetch)
+    this.#pace = new ClaimPace(parts.clock, parts.random)
   }
 
   get tier (): string {
     return this.#parts.tier
-  }
-
-  get running (): number {
-    return this.#running
   }
 
   /**
@@ -93,7 +80,7 @@ export class TierRunner {
    */
   wake (): boolean {
     if (this.#isDraining) return false
-    this.#mayHaveMore = true
+    this.#pace.call()
     const free = this.#running + this.#waiting.length < this.#parts.concurrency
     runWithoutContext(() => this.#pump())
     return free
@@ -109,17 +96,15 @@ export class TierRunner {
 
   /** Ends jobs that were cancelled before they began. */
   cancel (ids: ReadonlySet<string>): void {
-    const left = this.#waiting.filter(({ claimed: { id }, batch }) => {
-      if (ids.has(id)) batch.add({ id, kind: 'cancelled' })
-      return !ids.has(id)
-    })
-    this.#waiting = left
+    const cancelled = this.#waiting.filter(({ claimed }) => ids.has(claimed.id))
+    this.#waiting = this.#waiting.filter(({ claimed }) => !ids.has(claimed.id))
+    for (const { claimed: { id }, batch } of cancelled) batch.add({ id, kind: 'cancelled' })
   }
 
   /** Takes no more, and gives back what has not begun. */
   async drain (): Promise<void> {
     this.#isDraining = true
-    this.#cancelPoll?.()
+    this.#pace.stop()
     await this.#claiming
     await this.#giveBack(this.#waiting.splice(0))
   }
@@ -150,10 +135,11 @@ export class TierRunner {
   }
 
   #start (held: HeldJob): void {
-    const { executor, jobs, clock, classOf } = this.#parts
+    const { executor, jobs, keeper, clock, classOf } = this.#parts
     const { claimed, batch } = held
     const job = jobs.get(claimed.name)
-    if (batch.lease.signal.aborted) return batch.leave(1)
+    // After a pause of the process it may be somebody else's before any timer has told so.
+    if (!keeper.holds(batch.lease.token)) return batch.leave(1)
     if (job === undefined) return this.#putOff(held)
     if (claimed.expiresAtMs !== undefined && claimed.expiresAtMs <= clock.epochMs())
       return batch.add({ id: claimed.id, kind: 'expired' })
@@ -191,34 +177,17 @@ export class TierRunner {
     const { jobs: ahead } = this.#ahead
     const wanted = concurrency + ahead - this.#running - this.#waiting.length
     if (this.#claiming !== undefined || wanted <= 0 || this.#waiting.length > ahead / 2) return
-    const pausedMs = this.#notBeforeMs - this.#parts.clock.now()
-    if (this.#mayHaveMore && pausedMs <= 0) {
-      this.#cancelPoll?.()
-      this.#cancelPoll = undefined
-      this.#claiming = this.#claim(Math.min(wanted, claimLimit)).finally(() => {
-        this.#claiming = undefined
-        this.#sliceStartMs = this.#parts.clock.now()
-        this.#pump()
-      })
-      return
-    }
-    this.#cancelPoll ??= this.#parts.clock.after(Math.max(pausedMs, this.#idleMs()), () => {
-      this.#cancelPoll = undefined
-      this.#mayHaveMore = true
+    if (!this.#pace.isDue) return this.#pace.wait(() => this.#pump())
+    this.#claiming = this.#claim(Math.min(wanted, claimLimit)).finally(() => {
+      this.#claiming = undefined
+      this.#sliceStartMs = this.#parts.clock.now()
       this.#pump()
     })
   }
 
-  /** Longer and longer while nothing is found; spread, so that workers do not ask all at once. */
-  #idleMs (): number {
-    if (this.#failures > 0) return 0
-    const waitMs = Math.min(idle.longestMs, idle.firstMs * 2 ** this.#emptyClaims)
-    return waitMs * (0.75 + this.#parts.random() / 2)
-  }
-
   async #claim (limit: number): Promise<void> {
-    const { store, tier, leaseMs, clock, random, concurrency, metrics, logger } = this.#parts
-    this.#mayHaveMore = false
+    const { store, tier, leaseMs, clock, concurrency, metrics, logger } = this.#parts
+    this.#pace.begin()
     const sentMs = clock.now()
     const starting = Math.max(1, concurrency - this.#running - this.#waiting.length)
     try {
@@ -227,21 +196,17 @@ export class TierRunner {
         () => store.claim({ tier, names: this.#names, limit, starting: Math.min(limit, starting), leaseMs })
       )
       metrics.claims.slot({ tier, outcome: batch === undefined ? 'empty' : 'taken' }).add()
-      this.#failures = 0
-      this.#emptyClaims = batch === undefined ? this.#emptyClaims + 1 : 0
-      if (batch === undefined) return
-      if (batch.jobs.length >= limit) this.#mayHaveMore = true
+      if (batch === undefined) return this.#pace.foundNothing()
+      this.#pace.found(batch.jobs.length >= limit)
       this.#hold(batch, sentMs)
     } catch (error) {
       metrics.claims.slot({ tier, outcome: 'failed' }).add()
-      if (this.#failures++ === 0) logger.warn({ err: error, tier }, 'jobs cannot be taken; trying again')
-      this.#mayHaveMore = true
-      this.#notBeforeMs = clock.now() + fullJitter(this.#failures, backoff, random)
+      if (this.#pace.failed()) logger.warn({ err: error, tier }, 'jobs cannot be taken; trying again')
     }
   }
 
   #hold ({ token, jobs }: ClaimedBatch, sentMs: number): void {
-    const { keeper, tier, store, clock, random, logger, onWritten } = this.#parts
+    const { keeper, tier, store, executor, clock, random, logger, onWritten } = this.#parts
     const tracked = new Set(jobs.filter((claimed) => claimed.tracked).map(({ id }) => id))
     const lease = keeper.keep(token, sentMs, `jobs of ${tier}`)
     const batch = new HeldBatch({
@@ -261,7 +226,9 @@ export class TierRunner {
       clock,
       random,
     })
-    lease.signal.addEventListener('abort', () => this.#lose(batch))
+    lease.signal.addEventListener('abort', () => {
+      executor.stop((run) => run.batch === batch ? new JobLeaseLostError(run.id) : undefined)
+    })
     this.#batches.add(batch)
     const claimedAtMs = clock.now()
     let text = 0
@@ -276,14 +243,6 @@ export class TierRunner {
     const { logger, metrics, tier } = this.#parts
     metrics.lost.slot({ tier }).add(ids.size)
     logger.warn({ tier, job_ids: [...ids].slice(0, 10) }, 'jobs ended here that another worker has by now')
-  }
-
-  /** Its jobs are somebody else's, or might be. */
-  #lose (batch: HeldBatch): void {
-    const mine = this.#waiting.filter((held) => held.batch === batch)
-    this.#waiting = this.#waiting.filter((held) => held.batch !== batch)
-    batch.leave(mine.length)
-    this.#parts.executor.stop((run) => run.batch === batch ? new JobLeaseLostError(run.id) : undefined)
   }
 
   async #giveBack (held: readonly HeldJob[]): Promise<void> {

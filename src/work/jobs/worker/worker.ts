@@ -151,7 +151,9 @@ export class Worker implements JobWorker {
     }
     // What cannot be written now, because the database is away, is left to the leases.
     const flushed = Promise.all(runners.map((runner) => runner.flush()))
-    await Promise.race([flushed, sleep(clock, Math.max(lastMs, graceMs))])
+    const inTime = new AbortController()
+    await Promise.race([flushed, sleep(clock, Math.max(lastMs, graceMs), inTime.signal)])
+    inTime.abort()
     this.#notes.close()
     this.#keeper.close()
   }
