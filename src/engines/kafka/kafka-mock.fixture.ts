@@ -76,7 +76,7 @@ export async function kafkaMock (): Promise<KafkaMock> {
 
 async function kafkaDoor (clusterPort: number): Promise<KafkaDoor> {
   const requests: KafkaRequest[] = []
-  const faults: KafkaWireFaults = { swallow: new Set(), refuse: undefined }
+  const faults: KafkaWireFaults = { swallow: new Set(), refuse: undefined, refuseLargerThan: undefined }
   const proxy: TestProxy = await testProxy(
     clusterPort,
     () => kafkaWire({ clusterPort, port: proxy.port, requests, faults })

@@ -23,8 +23,10 @@ export interface KafkaRequest {
 export interface KafkaWireFaults {
   /** Requests of these kinds are done, and their answers never arrive. */
   readonly swallow: Set<number>
-  /** Every partition of the next answers to Produce carries this error instead of 0. */
+  /** Every partition of the answers to Produce carries this error instead of 0. */
   refuse: number | undefined
+  /** Likewise, for requests that are larger than so many bytes. */
+  refuseLargerThan: { readonly bytes: number; readonly error: number } | undefined
 }
 
 interface KafkaWireOptions {
@@ -54,7 +56,11 @@ export function kafkaWire ({ clusterPort, port, requests, faults }: KafkaWireOpt
     if (request.apiKey === apiKeys.metadata || request.apiKey === apiKeys.findCoordinator) {
       renamePort(frame, clusterPort, port)
     }
-    if (request.apiKey === apiKeys.produce && faults.refuse !== undefined) refuseAll(frame, faults.refuse)
+    if (request.apiKey === apiKeys.produce) {
+      const { refuse, refuseLargerThan: limit } = faults
+      const error = limit !== undefined && request.bytes.length > limit.bytes ? limit.error : refuse
+      if (error !== undefined) refuseAll(frame, error)
+    }
     return frame
   })
   return { toServer: cutRequests, toClient: cutAnswers }
