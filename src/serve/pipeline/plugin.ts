@@ -14,7 +14,7 @@ import { readConsistently } from './consistent-reads.ts'
 import { AnsweredElsewhere, runIdempotently, sendStored } from './idempotent-route.ts'
 import { type PipelineOptions, resolvePipelineOptions, type RouteSettings } from './options.ts'
 import { requestProblems } from './problem-kinds.ts'
-import { problemOf } from './problem-of.ts'
+import { problemOf, retryAfterOf } from './problem-of.ts'
 import { Recorder } from './recorder.ts'
 import { Refresher } from './refresher.ts'
 import { requestIds } from './request-id.ts'
@@ -166,7 +166,10 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
   app.setErrorHandler(function answerProblem (error: FastifyError, request, reply) {
     if (error instanceof AnsweredElsewhere) return sendStored(error.answer, request.context as RequestUnit)
     const problem = problemOf(error)
-    if (problem.statusCode >= 500) {
+    const retryAfter = retryAfterOf(error)
+    // Who says when to come back has not failed: it is counted by what refuses, and a line each would be one too many.
+    if (retryAfter !== undefined) void reply.header('retry-after', retryAfter)
+    else if (problem.statusCode >= 500) {
       request.log.error({ err: error, code: problem.code }, 'request failed')
       if (request.context instanceof RequestUnit) request.context.span?.fail(error)
     }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Problem } from '../../kernel/index.ts'
 import { requestProblems } from './problem-kinds.ts'
-import { problemOf } from './problem-of.ts'
+import { problemOf, retryAfterOf } from './problem-of.ts'
 
 test('a problem is answered as it is', () => {
   const problem = new Problem(requestProblems.ROUTE_NOT_FOUND)
@@ -65,4 +65,13 @@ test('each validation issue names its place', () => {
     { in: 'body', path: '/items/0', message: 'must NOT: x' },
     { in: 'body', path: '', message: 'must be object' },
   ])
+})
+
+test('an error of a known kind may say when to come back, in whole seconds that are not too few', () => {
+  const problemKind = { code: 'BUSY', status: 503, title: 'Busy' }
+  assert.equal(retryAfterOf(Object.assign(new Error('x'), { problemKind, retryAfterMs: 1_001 })), 2)
+  for (
+    const error of [{ problemKind }, { retryAfterMs: 5 }, { problemKind, retryAfterMs: Number.NaN }, 7, null]
+  )
+    assert.equal(retryAfterOf(error), undefined)
 })

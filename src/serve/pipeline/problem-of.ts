@@ -10,6 +10,7 @@ interface KnownError {
   readonly validation?: readonly ValidationIssue[]
   readonly validationContext?: string
   readonly problemKind?: ProblemKind
+  readonly retryAfterMs?: unknown
 }
 
 interface ValidationIssue {
@@ -67,6 +68,19 @@ export function problemOf (error: unknown): Problem {
     return new Problem({ code: titleToCode(title), status: statusCode, title }, { cause: error })
   }
   return new Problem(requestProblems.INTERNAL_ERROR, { cause: error })
+}
+
+/**
+ * When the client may come back, in whole seconds, if the error says so: by `retryAfterMs`, on an error that brings its
+ * kind with it.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+ */
+export function retryAfterOf (error: unknown): number | undefined {
+  const { problemKind, retryAfterMs }: KnownError = typeof error === 'object' && error !== null ? error : {}
+  if (problemKind === undefined || typeof retryAfterMs !== 'number' || !(retryAfterMs >= 0)) return undefined
+  // Rounded up, so that a client that waits exactly so long is not early.
+  return Math.ceil(retryAfterMs / 1_000)
 }
 
 function kindOf (code: unknown): ProblemKind | undefined {

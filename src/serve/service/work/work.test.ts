@@ -177,3 +177,16 @@ test('jobs need a database, and a path that is one', () => {
   })
   assert.throws(() => defineService({ name: 'x', jobsPath: 'jobs/', routes }), { code: 'SETTING_INVALID' })
 })
+
+test('while jobs wait longer than their tier promises, requests that enqueue more are told when to come back', async () => {
+  await using web = await running('web')
+  await web.greetingOf('ida')
+  // Nobody works: sooner or later the promise of five seconds is broken. The clock of the database says so.
+  await web.app.data.query(`update plimsoll_job set due_at = due_at - interval '1 minute'`)
+  await waitUntil('it is known', () => web.app.jobs.pressure.of('within-5s')?.condition === 'unattended')
+  const refused = await web.app.inject({ method: 'POST', url: '/greet/jon', headers: { 'x-tenant': 'acme' } })
+  assert.equal(refused.statusCode, 503)
+  assert.equal(refused.json().code, 'TIER_OVERLOADED')
+  assert.match(String(refused.headers['retry-after']), /^\d+$/)
+  assert.equal((await web.app.data.query(`select from plimsoll_job where payload like '%jon%'`)).rowCount, 0)
+})
