@@ -1,26 +1,13 @@
 import type { Pool } from 'pg'
 import { poolOf, type Transaction } from '../../data/index.ts'
 import { SagasNotOpenError } from './errors.ts'
+import type { NewSignal, SagaName } from './new-signal.ts'
 import type { Saga, SagaTicket, StartOptions } from './saga-options.ts'
 
 /** Where sagas are started: what a definition needs of the open ones. */
 export interface SagaDesk {
   start<Data>(tx: Transaction, saga: Saga<Data>, data: Data, options?: StartOptions): Promise<SagaTicket>
   signal(tx: Transaction, which: SagaName, signal: NewSignal): Promise<void>
-}
-
-/** One saga: by its id, or by what it is about. */
-export type SagaName = string | { readonly saga: string; readonly key: string }
-
-/** A message to a saga. */
-export interface NewSignal {
-  readonly name: string
-  /** @default nothing: `{}` */
-  readonly payload?: unknown
-  /** The same id twice is one signal. @default a new one */
-  readonly id?: string
-  /** Who sends it, for the audit trail. @default this process */
-  readonly by?: string
 }
 
 /** Of this process, by the pool they were opened on. */

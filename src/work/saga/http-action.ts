@@ -6,7 +6,7 @@ import {
   writeDeadlineHeader,
 } from '../../kernel/index.ts'
 import type { RunOutcome, SagaData } from './machine/index.ts'
-import type { Patch } from './saga-options.ts'
+import type { Patch } from './patch.ts'
 import type { StepRun } from './step-run.ts'
 
 /** A request to send. */

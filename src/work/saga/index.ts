@@ -1,5 +1,4 @@
 export { type DefinedSaga, defineSaga } from './define-saga.ts'
-export type { NewSignal, SagaName } from './desk-binding.ts'
 export {
   SagaConflictError,
   SagaDataError,
@@ -22,18 +21,11 @@ export type {
   SagaState,
   SagaStatus,
 } from './machine/index.ts'
+export type { NewSignal, SagaName } from './new-signal.ts'
 export { openSagas, type OpenSagasOptions } from './open-sagas.ts'
+export type { Patch } from './patch.ts'
 export { sagaProblems } from './problems.ts'
-export type {
-  Action,
-  Patch,
-  Saga,
-  SagaOptions,
-  SagaTicket,
-  StartOptions,
-  StartsOn,
-  Step,
-} from './saga-options.ts'
+export type { Action, Saga, SagaOptions, SagaTicket, StartOptions, StartsOn, Step } from './saga-options.ts'
 export type { SagaEvent, SagaFilter, SagaRecord } from './saga-record.ts'
 export type { AskedBy, SagaHandling, Sagas } from './sagas.ts'
 export type { LocalRun, StepRun, Undoing } from './step-run.ts'

@@ -17,7 +17,7 @@ import {
 import { createLogger, type Logger, type MetricsRegistry, type Tracer } from '../../telemetry/index.ts'
 import { defineJob, type Job, type JobApp, type Tier } from '../jobs/index.ts'
 import type { DefinedSaga } from './define-saga.ts'
-import { bindDesk, type NewSignal, type SagaName, unbindDesk } from './desk-binding.ts'
+import { bindDesk, unbindDesk } from './desk-binding.ts'
 import {
   SagaConflictError,
   SagaDataError,
@@ -31,6 +31,7 @@ import { eventHandlers } from './event-handlers.ts'
 import { openKeeper, type SagaKeeper } from './keeper.ts'
 import type { SagaData, SagaInput } from './machine/index.ts'
 import { sagaMetrics } from './metrics.ts'
+import type { NewSignal, SagaName } from './new-signal.ts'
 import type { SagaTicket, StartOptions } from './saga-options.ts'
 import type { SagaPlan } from './saga-plan.ts'
 import type { SagaFilter, SagaRecord } from './saga-record.ts'

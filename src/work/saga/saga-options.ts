@@ -3,13 +3,11 @@ import type { Transaction } from '../../data/index.ts'
 import type { Duration } from '../../kernel/index.ts'
 import type { EventType } from '../events/index.ts'
 import type { Tier } from '../jobs/index.ts'
-import type { NewSignal } from './desk-binding.ts'
 import type { HttpAction } from './http-action.ts'
+import type { NewSignal } from './new-signal.ts'
+import type { Patch } from './patch.ts'
 import type { LocalRun, StepRun, Undoing } from './step-run.ts'
 import type { WaitFor } from './wait-for.ts'
-
-/** What a step adds to the data, or replaces in them; nothing for nothing. */
-export type Patch<Data> = Partial<Data> | void | undefined
 
 /** What is done. Exactly one of `local`, `remote` and `http`. */
 export interface Action<Data, Extra = unknown> {

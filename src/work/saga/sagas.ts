@@ -1,8 +1,9 @@
 import type { Transaction } from '../../data/index.ts'
 import type { EventHandler, EventMessage } from '../events/index.ts'
 import type { Job } from '../jobs/index.ts'
-import type { SagaDesk, SagaName } from './desk-binding.ts'
+import type { SagaDesk } from './desk-binding.ts'
 import type { SagaKeeper } from './keeper.ts'
+import type { SagaName } from './new-signal.ts'
 import type { SagaEvent, SagaFilter, SagaRecord } from './saga-record.ts'
 
 /** What a handler of events for sagas needs. */

@@ -2,7 +2,7 @@ import type { Static, TSchema } from 'typebox'
 import type { EventType } from '../events/index.ts'
 import { flawFinder } from './json-form.ts'
 import type { Accepted, SagaData } from './machine/index.ts'
-import type { Patch } from './saga-options.ts'
+import type { Patch } from './patch.ts'
 
 /** What a step makes of what it waited for. */
 export interface Answer<Payload, Data> {
