@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { Type } from 'typebox'
 import { type TestDatabase, testDatabase } from '../../engines/embedded/embedded.fixture.ts'
+import { waitUntil } from '../../engines/wait-until.fixture.ts'
 import { defineEvent } from '../events/index.ts'
 import { openOutbox, type Outbox, type OutboxOptions } from './open-outbox.ts'
 import type { LoggedMessage } from './outbox-log.ts'
@@ -23,7 +24,12 @@ export interface TestOutbox extends AsyncDisposable {
   emit(key: string, ...numbers: readonly number[]): Promise<void>
   /** A transaction that is begun, and not ended before `end` is called. */
   begin(): Promise<OpenTransaction>
-  /** All that is in the log and can be read by now. */
+  /**
+   * Waits until no transaction of other databases is older than this call: the server is shared with other tests, and
+   * transaction ids are the server's.
+   */
+  quiet(): Promise<void>
+  /** All that is in the log and can be read by now, whatever other tests do. */
   all(): Promise<readonly LoggedMessage[]>
 }
 
@@ -38,6 +44,16 @@ export async function testOutbox (options: Partial<OutboxOptions> = {}): Promise
   const pool = new pg.Pool({ connectionString: database.url, max: 20 })
   const outbox = await openOutbox({ pool, ...options })
   const open = new Set<pg.PoolClient>()
+  async function quiet (): Promise<void> {
+    const { rows: [now] } = await pool.query('select pg_snapshot_xmax(pg_current_snapshot())::xid as xid')
+    await waitUntil('the transactions of other tests have ended', async () => {
+      const { rowCount } = await pool.query(
+        `select from pg_stat_activity where datname <> current_database() and age(backend_xid) > age($1::xid)`,
+        [now.xid]
+      )
+      return rowCount === 0
+    })
+  }
   return {
     url: database.url,
     pool,
@@ -58,7 +74,9 @@ export async function testOutbox (options: Partial<OutboxOptions> = {}): Promise
         },
       }
     },
+    quiet,
     async all () {
+      await quiet()
       return (await outbox.read({ after: undefined, limit: 1_000_000 })).messages
     },
     async [Symbol.asyncDispose] () {

@@ -18,6 +18,7 @@ test('an event is in the log if and only if its transaction commits', async () =
     throw new Error('no')
   }))
   await under.emit('c', 5)
+  await under.quiet()
   const { messages, more, next, fence } = await outbox.read({ after: undefined, limit: 10 })
   assert.deepEqual(numbersOf(messages), [1, 2, 3, 5])
   assert.equal(more, false)
@@ -31,6 +32,7 @@ test('an event is read as it was written, whatever its texts are', async () => {
   const texts = ['NUL \u0000', 'half \ud83d', 'ship \u{1f6a2}', '"\\', '\u2028']
   for (const key of texts) {
     const written = await counted.emit(pool, { key, n: 1e300 }, { key: 'texts', headers: { note: 'ů"\\' } })
+    await under.quiet()
     const { messages } = await outbox.read({ after: undefined, limit: 100, aggregate: written })
     assert.deepEqual(messages.at(-1), written)
     assert.equal(counted.read(messages.at(-1)!).key, key)
@@ -59,7 +61,7 @@ test('with slow writers at work, the log loses nothing, where a poll by position
     for (;;) {
       const over = !writing
       const { rows } = await pool.query<{ position: string }>(
-        'select position::text from plimsoll_outbox where position > $1 order by position limit 500',
+        'select log.position::text from plimsoll_outbox as log where log.position > $1 order by log.position limit 500',
         [last]
       )
       for (const { position } of rows) naive.push(last = BigInt(position))
@@ -71,6 +73,7 @@ test('with slow writers at work, the log loses nothing, where a poll by position
     let after: LogPosition | undefined
     for (;;) {
       const over = !writing
+      if (over) await under.quiet()
       const batch = await outbox.read({ after, limit: 500 })
       for (const message of batch.messages) read.push(counted.read(message))
       after = batch.next
@@ -111,9 +114,11 @@ test('within a key the order is that of the locks, even when the later transacti
   await early.end('commit')
 
   // By the ids of the writers, the fence would stand between the two, with the second event before it.
+  await under.quiet()
   const before = await outbox.read({ after: undefined, limit: 10 })
   assert.deepEqual(numbersOf(before.messages), [])
   await slow.end('commit')
+  await under.quiet()
   const after = await outbox.read({ after: before.next, limit: 10 })
   assert.deepEqual(numbersOf(after.messages), [1, 2])
 })
@@ -131,7 +136,7 @@ test('nothing is read from behind a running transaction that has written, wherev
   await reading.client.query('select * from plimsoll_outbox')
   await under.emit('a', 2)
   assert.deepEqual(numbersOf(await under.all()), [1, 2])
-  assert.equal(await outbox.stall(), undefined)
+  assert.equal((await outbox.stall())?.held ?? 0, 0)
   await reading.end('rollback')
 })
 
@@ -139,13 +144,16 @@ test('a read ends at its limit, at upTo or at the fence, and says where to go on
   await using under = await testOutbox()
   const { outbox } = under
   await under.emit('a', 1, 2, 3, 4, 5)
+  await under.quiet()
   const first = await outbox.read({ after: undefined, limit: 2 })
   assert.deepEqual([numbersOf(first.messages), first.more], [[1, 2], true])
   assert.deepEqual(first.next, first.messages[1]!.position)
   const upTo = (await under.all())[3]!.position
+  await under.quiet()
   const second = await outbox.read({ after: first.next, limit: 10, upTo })
   assert.deepEqual([numbersOf(second.messages), second.more], [[3, 4], false])
   assert.deepEqual(second.next, upTo)
+  await under.quiet()
   const third = await outbox.read({ after: second.next, limit: 10 })
   assert.deepEqual(numbersOf(third.messages), [5])
   assert.deepEqual(third.next, third.fence)
@@ -158,6 +166,7 @@ test('a read of some types, one aggregate or one shard gives these alone, and mo
   const { outbox } = under
   const keys = Array.from({ length: 60 }, (_, n) => `key-${n}`)
   for (const [n, key] of keys.entries()) await under.emit(key, n)
+  await under.quiet()
   const none = await outbox.read({ after: undefined, limit: 100, types: ['other'] })
   assert.deepEqual(none.messages, [])
   assert.deepEqual(none.next, none.fence)
@@ -185,6 +194,7 @@ test('what was committed before the head was asked for comes before it, and what
   await using under = await testOutbox()
   const { outbox } = under
   await under.emit('a', 1)
+  await under.quiet()
   const head = await outbox.head()
   await under.emit('a', 2)
   const [first, second] = await under.all()
@@ -199,6 +209,7 @@ test("an insert by hand, with Debezium's columns alone, is an event like any oth
     `insert into plimsoll_outbox (id, aggregatetype, aggregateid, type, payload)
      values (gen_random_uuid(), 'invoice', '7', 'invoice.sent', '{"to": "x"}')`
   )
+  await under.quiet()
   const { messages: [message] } = await outbox.read({ after: undefined, limit: 1, types: ['invoice.sent'] })
   const { id: _, occurredAtMs: __, position, ...rest } = message!
   assert.deepEqual(rest, {
@@ -218,6 +229,7 @@ test("numbers beyond JavaScript's come back exact, whatever the parsers of the p
   await pool.query(`select setval('plimsoll_outbox_position', 9007199254740993)`)
   const written = await counted.emit(pool, { key: 'far', n: 1 })
   assert.equal(written.position.position, 9_007_199_254_740_994n)
+  await under.quiet()
   const { messages } = await outbox.read({ after: undefined, limit: 1, aggregate: written })
   assert.deepEqual(messages[0]!.position, written.position)
 })

@@ -134,6 +134,7 @@ test('a server that is replaced under a running process is noticed by what it wr
       assert.equal(await outbox.wait(position, 5_000, new AbortController().signal), true)
       await outbox.read({ after: position, limit: 1 })
     }
+    await under.quiet()
     const { messages } = await outbox.read({ after: undefined, limit: 10 })
     assert.deepEqual(numbersOf(messages), [0, 1])
     assert.equal((await outbox.head()).epoch, epoch)

@@ -79,6 +79,7 @@ test('a reader that is forsaken or removed is not waited for; it learns what it 
   const tail = await outbox.tail()
   assert.ok(comparePositions(position, tail!) < 0)
   await under.emit('a', 2)
+  await under.quiet()
   assert.deepEqual(numbersOf((await outbox.read({ after: tail, limit: 5 })).messages), [2])
   assert.deepEqual((await outbox.checkpoints.open('new', 'start')).position, tail)
 })
