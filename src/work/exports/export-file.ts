@@ -19,13 +19,16 @@ export interface ExportFile {
   /** Milliseconds until it expires. */
   readonly leftMs: number
   /**
-   * The bytes as they are kept, or some of them. The stream errs rather than end before its last byte: over HTTP the answer
-   * breaks off, so that its client can tell.
+   * The bytes as they are kept, or some of them. The stream errs rather than end before its last byte: over HTTP
+   * the answer breaks off, so that its client can tell.
    */
   read(range?: ByteRange, signal?: AbortSignal): Readable
   /** What is in the file, without compression. */
   readPlain(signal?: AbortSignal): Readable
-  /** An address from which anybody can fetch the file for a while; undefined where the store has none, or it is several. */
+  /**
+   * An address from which anybody can fetch the file for a while; undefined where the store has none, or it is
+   * several.
+   */
   link(forMs: number): Promise<string | undefined>
 }
 

@@ -21,9 +21,10 @@ export interface ExportOptions<Input extends TSchema> {
    */
   readonly query: (input: Static<Input>, owner: ExportOwner) => StreamQuery
   /**
-   * Columns of the query that are together unique and never NULL, and that an index is sorted by. Rows are read by them, part
-   * by part: after a crash the export goes on after its last part, and no transaction is long; each row is as it was when its
-   * part was read. @default none: all rows are of one snapshot, in one file, in one transaction, from the start after a crash
+   * Columns of the query that are together unique and never NULL, and that an index is sorted by. Rows are read by
+   * them, part by part: after a crash the export goes on after its last part, and no transaction is long; each row
+   * is as it was when its part was read.
+   * @default none: all rows are of one snapshot, in one file, in one transaction, from the start after a crash
    */
   readonly key?: string | readonly string[]
   /** Those that can be asked for, the default first. @default ['ndjson', 'csv'] */
@@ -38,7 +39,10 @@ export interface ExportOptions<Input extends TSchema> {
   readonly fileName?: (input: Static<Input>) => string
   /** @default 'within-5m' */
   readonly tier?: Tier
-  /** When a run that failed is followed by another, which goes on after the last part. @default 5 attempts, from '5s' */
+  /**
+   * When a run that failed is followed by another, which goes on after the last part.
+   * @default 5 attempts, from '5s'
+   */
   readonly retry?: RetryOptions
   /** Of one run. @default '1h' */
   readonly deadline?: Duration

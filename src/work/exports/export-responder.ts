@@ -15,7 +15,8 @@ export interface AsyncExport<Request = unknown> {
 
 export interface ExportInsteadOptions {
   /**
-   * A request that, by the planner's estimate, has fewer rows is answered at once, whatever its client prefers; 0: none is.
+   * A request that, by the planner's estimate, has fewer rows is answered at once, whatever its client prefers; 0:
+   * none is.
    * @default 1,000
    */
   readonly fromRows?: number
@@ -28,7 +29,10 @@ export interface ExportInsteadOptions {
  * app.get('/orders', {
  *   config: {
  *     payload: { respondAsync: true },
- *     export: exportInstead(orderHistory, ({ query }: FastifyRequest<{ Querystring: Year }>) => ({ year: query.year })),
+ *     export: exportInstead(
+ *       orderHistory,
+ *       ({ query }: FastifyRequest<{ Querystring: Year }>) => ({ year: query.year })
+ *     ),
  *   },
  * }, listOrders)
  * ```
@@ -65,8 +69,8 @@ export interface AcceptedExport {
  * Turns requests into exports: what a heavy read becomes when its client says `Prefer: respond-async`.
  *
  * The route's handler is not run later in the request's place. For that, the request would have to be kept with its
- * credentials, be let in once more after they may have been withdrawn, and its whole answer be held in memory. An export takes
- * along who asked, and nothing that opens a door; it is of any size, and goes on after a crash.
+ * credentials, be let in once more after they may have been withdrawn, and its whole answer be held in memory. An
+ * export takes along who asked, and nothing that opens a door; it is of any size, and goes on after a crash.
  *
  * @returns `accept`, which answers undefined for requests that are to be answered at once
  */

@@ -18,8 +18,9 @@ export interface ExportRoutesOptions {
   /** Who asks. Only who asked for an export sees it; without a tenant and a user, everybody else without them does. */
   readonly ownerOf: (request: FastifyRequest) => ExportOwner | Promise<ExportOwner>
   /**
-   * Whether files that are one in a store which can sign addresses are fetched there: the client is sent to an address that
-   * works for 5 minutes, for whoever has it. @default false: all bytes go through this service
+   * Whether files that are one in a store which can sign addresses are fetched there: the client is sent to an
+   * address that works for 5 minutes, for whoever has it.
+   * @default false: all bytes go through this service
    */
   readonly links?: boolean
   /** The longest wait for a change, in milliseconds. @default 30,000 */

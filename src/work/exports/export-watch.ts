@@ -26,7 +26,8 @@ export class ExportWatch {
   }
 
   /**
-   * Resolves when the export is over, or has another version than the given one; or when the time is up, or the signal aborts.
+   * Resolves when the export is over, or has another version than the given one; or when the time is up, or the
+   * signal aborts.
    *
    * @param version that is known already; undefined: only the end counts
    */

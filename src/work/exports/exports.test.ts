@@ -6,6 +6,7 @@ import pg from 'pg'
 import { Type } from 'typebox'
 import { exportRows, governPool } from '../../data/index.ts'
 import { type TestDatabase, testDatabase } from '../../engines/embedded/embedded.fixture.ts'
+import { waitUntil } from '../../engines/wait-until.fixture.ts'
 import { seededRandom } from '../../kernel/index.ts'
 import { MetricsRegistry } from '../../telemetry/index.ts'
 import { defineExport } from './define-export.ts'
@@ -19,6 +20,7 @@ import {
   watchedStore,
 } from './exports.fixture.ts'
 import type { ExportFormat } from './parts/index.ts'
+import type { FileStore } from './store/index.ts'
 
 let database: TestDatabase
 let pool: pg.Pool
@@ -149,7 +151,7 @@ test('of two runs at once the later one wins, and the earlier records nothing an
   assert.equal(await paused, undefined)
   assert.deepEqual((await opened.exports.status(status.id, anna)).status, done)
   assert.equal(digest(unpack.gzip(await bytesOf(opened, status.id))), digest(await directly('ndjson')))
-  for await (const { name } of opened.store.list('')) assert.match(name, /\/(?:1-0|2-\d)$/)
+  for await (const { name } of opened.store.list('')) assert.match(name, /\/(?:1-[01]|2-\d)$/)
 })
 
 test('an export without a key is of one snapshot, which its status states', async (t) => {
@@ -257,6 +259,19 @@ test('a run that fails leaves the rest to the next; the last one to fail says so
   await opened.queue.run()
   assert.equal((await opened.exports.status(status.id, anna)).status.state, 'done')
   assert.equal(digest(unpack.gzip(await bytesOf(opened, status.id))), digest(await directly('ndjson')))
+})
+
+test('a store that refuses before the first row costs no connection', async (t) => {
+  const store = await testStore(t)
+  const refusing: FileStore = { ...store, write: () => Promise.reject(new Error('read-only')) }
+  const definitions = [entriesExport('entries'), entriesExport('whole', { key: undefined as never })]
+  const opened = await openTestExports(t, pool, definitions, { store: refusing })
+  for (const definition of definitions) {
+    await opened.exports.request(definition, {}, anna)
+    for (let run = 0; run < 6; run++) assert.match(String(await opened.queue.runOnce()), /read-only/)
+    opened.queue.drop()
+  }
+  await waitUntil('all connections are back', () => pool.idleCount === pool.totalCount)
 })
 
 test('a drain, or a lost lease, is no failure, whichever attempt it is', async (t) => {

@@ -37,9 +37,10 @@ function ms (time: string): string {
 }
 
 /**
- * One row an export, one a part. The row's `run` is a fencing token: each run takes the next one, and writes nothing any more
- * once a later one has begun, so that of two that believe to be the only one (one was paused for longer than its lease) the
- * later wins. Files carry the number of their run in their names, so that neither overwrites what the other recorded.
+ * One row an export, one a part. The row's `run` is a fencing token: each run takes the next one, and writes
+ * nothing any more once a later one has begun, so that of two that believe to be the only one (one was paused for
+ * longer than its lease) the later wins. Files carry the number of their run in their names, so that neither
+ * overwrites what the other recorded.
  *
  * `sweep_at` is when upkeep has something to do next: delete files, then, when they are gone, the row.
  */
@@ -94,8 +95,8 @@ export function ledgerStatements (schema: string | undefined): LedgerStatements 
       `CREATE INDEX plimsoll_export_sweep ON plimsoll_export (sweep_at) WHERE sweep_at IS NOT NULL`,
     ]],
     lockSubject: `SELECT pg_advisory_xact_lock(hashtextextended('plimsoll.exports.' || $1 || '/' || $2, 0))`,
-    usage:
-      `SELECT count(*) FILTER (WHERE ${isOpen})::int AS open, coalesce(sum(bytes) FILTER (WHERE state <> 'cancelled'), 0)::float8 AS bytes
+    usage: `SELECT count(*) FILTER (WHERE ${isOpen})::int AS open,
+        coalesce(sum(bytes) FILTER (WHERE state <> 'cancelled'), 0)::float8 AS bytes
       FROM ${exported} WHERE NOT swept AND ${ofSubject}`,
     create: `INSERT INTO ${exported} (id, name, tenant, owner, input, format, coding, job)
       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING ${columns}`,

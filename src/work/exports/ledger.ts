@@ -198,7 +198,10 @@ export class ExportLedger {
     return (await this.#pool.query<PartFile>(this.#sql.parts, [id])).rows
   }
 
-  /** Exports whose files, or whose rows when the files are gone, are to be deleted now; nobody else gets them for a while. */
+  /**
+   * Exports whose files, or whose rows when the files are gone, are to be deleted now; nobody else gets them for a
+   * while.
+   */
   async takeDue (limit: number, withinMs: number): Promise<readonly Pick<ExportRow, 'id' | 'swept'>[]> {
     return (await this.#pool.query<ExportRow>(this.#sql.takeDue, [limit, withinMs])).rows
   }

@@ -151,18 +151,27 @@ test('what does not fit the schema, and a format that is not offered, are refuse
 test('a cancelled export ends at once, where it runs, and leaves nothing', async (t) => {
   const running = Promise.withResolvers<void>()
   const held = Promise.withResolvers<void>()
-  const store = watchedStore(await testStore(t), async function* (bytes, name) {
+  const slow = watchedStore(await testStore(t), async function* (bytes, name) {
     yield* bytes
     if (!name.endsWith('-2')) return
     running.resolve()
     await held.promise
   })
+  let signal: AbortSignal | undefined
+  const store: FileStore = {
+    ...slow,
+    write (name, bytes, ended) {
+      signal = ended
+      return slow.write(name, bytes, ended)
+    },
+  }
   const { exports, queue } = await openTestExports(t, pool, [small], { store })
   const { status: { id } } = await exports.request(small, {}, anna)
   await assert.rejects(exports.file(id, anna), { code: 'EXPORT_NOT_READY', statusCode: 409 })
   const run = queue.runOnce()
   await running.promise
   assert.equal((await exports.cancel(id, anna)).status.state, 'cancelled')
+  assert.equal(signal?.aborted, true)
   held.resolve()
   assert.equal(await run, undefined)
   assert.equal(queue.cancelled.length, 1)
@@ -186,6 +195,8 @@ test('one that was cancelled in another process records nothing more', async (t)
   assert.equal(parts, 2)
   const { status } = await here.exports.status(id, anna)
   assert.deepEqual([status.state, status.parts], ['cancelled', 1])
+  await pass('16 minutes')
+  await here.exports.upkeep()
   assert.deepEqual(await namesIn(store), [])
 })
 
@@ -238,6 +249,11 @@ test('files that cannot be deleted are tried again, and by one process at a time
   fails = false
   assert.deepEqual(await exports.upkeep(), { swept: 0, forgotten: 0, failed: 0 }) // taken for some minutes
   await pass('11 minutes')
+  const other = await pool.connect()
+  await other.query('begin; select id from plimsoll_export for update')
+  assert.deepEqual(await exports.upkeep(), { swept: 0, forgotten: 0, failed: 0 }) // nobody waits for who is at it
+  await other.query('rollback')
+  other.release()
   assert.deepEqual(
     await Promise.all([exports.upkeep(), exports.upkeep()]).then((both) =>
       both.reduce((sum, { swept }) => sum + swept, 0)

@@ -66,7 +66,10 @@ async function noteDone (
   logger.info({ export: id, rows, parts, bytes, tookMs }, `the export ${row.name} is done`)
 }
 
-/** Whether nobody has cancelled the export, and no later run has begun: then a failure of this one is nobody's concern. */
+/**
+ * Whether nobody has cancelled the export, and no later run has begun: then a failure of this one is nobody's
+ * concern.
+ */
 async function isWanted ({ id, run }: ExportRow, { ledger }: PerformParts): Promise<boolean> {
   const now = await finishing(() => ledger.read(id)).catch(() => undefined)
   return now === undefined || (now.state === 'running' && now.run === run)

@@ -1,6 +1,6 @@
 /**
- * The one range that a client asks for; undefined for none, for several, and for what cannot be read: all of the file is an
- * answer to that. `none` where the range has no byte of the file.
+ * The one range that a client asks for; undefined for none, for several, and for what cannot be read: all of the
+ * file is an answer to that. `none` where the range has no byte of the file.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-14.2
  */

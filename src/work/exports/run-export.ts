@@ -37,8 +37,8 @@ export interface RunParts {
 const noteEveryMs = 2_000
 
 /**
- * Makes an export, or what is left of it: reads rows, writes them to files, and records each file once it is durable. Whatever
- * happens, what is recorded is there, and the next run goes on after it.
+ * Makes an export, or what is left of it: reads rows, writes them to files, and records each file once it is
+ * durable. Whatever happens, what is recorded is there, and the next run goes on after it.
  *
  * Another run may have begun meanwhile, or the export be cancelled: then nothing more is recorded, and the run ends.
  */
@@ -198,10 +198,8 @@ class ExportRun {
     }
     const keepMs = isLast() ? this.#definition.keepMs : undefined
     const recorded = await finishing(() => ledger.checkpoint(this.#row, { file, rows, bytes }, next, keepMs))
-    if (!recorded) {
-      await store.delete([file]).catch(() => {}) // the sweep of the export deletes it, too
-      return false
-    }
+    // Its file stays, to be deleted with the export: no record may ever be without its file.
+    if (!recorded) return false
     this.#progress = next
     metrics.parts.add(1)
     metrics.rows.add(rows)

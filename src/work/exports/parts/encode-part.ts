@@ -25,7 +25,11 @@ export interface PartPlace {
   readonly totals: () => RawTotals | undefined
 }
 
-/** No name, no time, no system: the same rows make the same bytes. @see https://www.rfc-editor.org/rfc/rfc1952#section-2.3 */
+/**
+ * No name, no time, no system: the same rows make the same bytes.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc1952#section-2.3
+ */
 const gzipHead = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])
 
 /** An empty block that says it is the last. @see https://www.rfc-editor.org/rfc/rfc1951#section-3.2.3 */
@@ -34,9 +38,10 @@ const lastBlock = Buffer.from([3, 0])
 /**
  * Compresses one part so that all parts, one after another, are one file.
  *
- * As gzip they are one member: many clients (browsers, curl before 2026) read the first member of several and take it for
- * all there is. So each part but the last ends with a flush, at a whole byte, and the last brings the checksum of all, which
- * is carried along from part to part. As zstd each part is a frame, and a file of several is a file (RFC 8878, section 3).
+ * As gzip they are one member: of several, browsers read the first and take it for all there is, and curl fails.
+ * So each part but the last ends with a flush, at a whole byte, and the last brings the
+ * checksum of all, which is carried along from part to part. As zstd each part is a frame, and a file of several is
+ * a file (RFC 8878, section 3).
  */
 export async function* encodePart (
   raw: AsyncIterable<Buffer>,

@@ -1,6 +1,6 @@
 /**
- * The key of an export does not tell its rows apart, so that some would be missing. A mistake of the export's definition;
- * trying again does not help.
+ * The key of an export does not tell its rows apart, so that some would be missing. A mistake of the export's
+ * definition; trying again does not help.
  */
 export class ExportKeyError extends Error {
   override readonly name = 'ExportKeyError'

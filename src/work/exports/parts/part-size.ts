@@ -11,8 +11,8 @@ const fewestRows = 100
 const mostRows = 1_000_000
 
 /**
- * How many rows make a part of about `partBytes`, by the size of those before. It depends on nothing else, so that an export
- * that is resumed cuts its parts where it would have cut them anyway.
+ * How many rows make a part of about `partBytes`, by the size of those before. It depends on nothing else, so that
+ * an export that is resumed cuts its parts where it would have cut them anyway.
  */
 export function rowsOfNextPart ({ rows, rawBytes }: ReadSoFar, partBytes: number): number {
   if (rows === 0 || rawBytes === 0) return firstRows

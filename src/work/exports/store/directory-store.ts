@@ -29,11 +29,11 @@ export interface DirectoryStoreOptions {
 const unfinished = /^\.(.+)\.[a-z0-9-]+\.part$/
 
 /**
- * Files in a directory of this machine, or of a file system that all machines mount. For several machines without one, use
- * an S3-compatible store.
+ * Files in a directory of this machine, or of a file system that all machines mount. For several machines without
+ * one, use an S3-compatible store.
  *
- * A file is written beside its place, flushed to the disk, and renamed; then the directory is flushed, since the name is
- * part of that.
+ * A file is written beside its place, flushed to the disk, and renamed; then the directory is flushed, since the
+ * name is part of that.
  */
 export function directoryStore ({ path, random = systemRandom }: DirectoryStoreOptions): FileStore {
   const root = resolve(path)

@@ -11,7 +11,10 @@ export class FileMissingError extends Error {
   }
 }
 
-/** The store could not be reached, or refuses. What was asked of it may or may not have happened; it can be repeated. */
+/**
+ * The store could not be reached, or refuses. What was asked of it may or may not have happened; it can be
+ * repeated.
+ */
 export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError'
   /** Stable over releases: match on this, not on the message or on `instanceof`. */

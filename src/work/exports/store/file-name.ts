@@ -5,8 +5,8 @@ const name = new RegExp(`^${part}(?:/${part}){0,7}$`)
 const prefix = new RegExp(`^(?:${part}/){0,7}(?:${part})?$`)
 
 /**
- * Refuses names that are not words of letters, digits, `.`, `_` and `-`, joined by `/`. No word begins with a dot, so that
- * no name leads out of a directory, and none needs to be escaped in an address or in XML.
+ * Refuses names that are not words of letters, digits, `.`, `_` and `-`, joined by `/`. No word begins with a dot,
+ * so that no name leads out of a directory, and none needs to be escaped in an address or in XML.
  *
  * @throws SettingError
  */
@@ -14,7 +14,7 @@ export function checkFileName (value: string): void {
   if (!name.test(value)) {
     throw new SettingError(
       'name of a file',
-      'up to 8 words joined by "/", each of 1 to 128 letters, digits, ".", "_" or "-", and none that begins with a sign',
+      'up to 8 words joined by "/", of 1 to 128 letters, digits, ".", "_" or "-", none with a sign first',
       value
     )
   }

@@ -36,8 +36,8 @@ export interface LinkOptions {
 /**
  * Where files lie. A file is written as a whole and never changed: there is no append, because object stores have none.
  *
- * Names are of the form that {@link checkFileName} lets pass. Whoever knows a name can read the file: who may is for the
- * caller to decide.
+ * Names are of the form that {@link checkFileName} lets pass. Whoever knows a name can read the file: who may is
+ * for the caller to decide.
  */
 export interface FileStore extends AsyncDisposable {
   readonly name: 'directory' | 's3'

@@ -2,6 +2,7 @@ import { AwsV4Signer } from 'aws4fetch'
 import { createHash } from 'node:crypto'
 import {
   type Clock,
+  type Duration,
   fullJitter,
   parseDuration,
   type Random,
@@ -32,7 +33,7 @@ export interface S3ClientOptions {
    */
   readonly address?: 'path' | 'host' | undefined
   /** How long one try of a request may take, headers and body. @default '60s' */
-  readonly timeout?: number | `${number}s` | undefined
+  readonly timeout?: Duration | undefined
   readonly clock: Clock
   readonly random: Random
 }
@@ -63,8 +64,8 @@ const pauses = { baseMs: 100, capMs: 5_000 }
 const nothing = createHash('sha256').digest('hex')
 
 /**
- * Signs requests (signature version 4, by `aws4fetch`), sends them, and repeats what failed for no fault of theirs: all that
- * is asked here may happen twice.
+ * Signs requests (signature version 4, by `aws4fetch`), sends them, and repeats what failed for no fault of theirs:
+ * all that is asked here may happen twice.
  *
  * Bodies are signed too, so that one that was damaged on its way is refused by the store.
  */
@@ -186,7 +187,7 @@ export class S3Client {
   }
 }
 
-/** The store's answer as an error; one that says `retryable` may go better the next time. */
+/** The store's answer as an error, which keeps its status. */
 function refused (task: string, status: number, text: string): StoreUnavailableError {
   const code = textIn(text, 'Code') ?? `status ${status}`
   return Object.assign(new StoreUnavailableError(task, code), { status })

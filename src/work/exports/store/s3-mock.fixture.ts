@@ -34,8 +34,8 @@ interface Upload {
 }
 
 /**
- * A mock: it answers as the S3 documentation says, over real HTTP, and checks each signature with code of its own. It is
- * no proof that a real store agrees.
+ * A mock: it answers as the S3 documentation says, over real HTTP, and checks each signature with code of its own.
+ * It is no proof that a real store agrees.
  */
 export async function mockS3 (): Promise<MockS3> {
   const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret/+key' }

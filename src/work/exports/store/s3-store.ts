@@ -23,9 +23,9 @@ export interface S3StoreOptions extends Omit<S3ClientOptions, 'clock' | 'random'
 const deletionsAtOnce = 8
 
 /**
- * Files in an S3-compatible store. Files of more than 8 MiB are uploaded in pieces, of which one is in memory at a time.
- * The credentials need `s3:PutObject`, `s3:GetObject`, `s3:DeleteObject`, `s3:AbortMultipartUpload`, `s3:ListBucket` and
- * `s3:ListBucketMultipartUploads`.
+ * Files in an S3-compatible store. Files of more than 8 MiB are uploaded in pieces, of which one is in memory at a
+ * time. The credentials need `s3:PutObject`, `s3:GetObject`, `s3:DeleteObject`, `s3:AbortMultipartUpload`,
+ * `s3:ListBucket` and `s3:ListBucketMultipartUploads`.
  *
  * In a bucket that keeps versions a deleted file stays as an old one: give it a life-cycle rule that deletes those.
  */

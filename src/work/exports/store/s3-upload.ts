@@ -9,8 +9,8 @@ export const uploadPieceBytes: number = 8 * 1024 * 1024
 const piecesMost = 10_000
 
 /**
- * One file on its way to S3: collects bytes into pieces, and begins an upload in pieces once there is more than one. The
- * file is there when `finish` resolves, and not before.
+ * One file on its way to S3: collects bytes into pieces, and begins an upload in pieces once there is more than
+ * one. The file is there when `finish` resolves, and not before.
  */
 export class S3Upload {
   readonly #client: S3Client

@@ -1,8 +1,8 @@
 const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
 
 /**
- * The contents of all elements of a name, one after another. Enough for what S3 answers, whose elements of one name do not
- * lie in each other, and have no attributes.
+ * The contents of all elements of a name, one after another. Enough for what S3 answers, whose elements of one name
+ * do not lie in each other, and have no attributes.
  */
 export function elementsIn (xml: string, name: string): readonly string[] {
   return [...xml.matchAll(new RegExp(`<${name}>(.*?)</${name}>`, 'gs'))].map(([, content]) => content ?? '')
