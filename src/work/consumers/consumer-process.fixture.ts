@@ -3,10 +3,10 @@ import pg from 'pg'
 import { MetricsRegistry } from '../../telemetry/index.ts'
 import { openLeases } from '../lease/index.ts'
 import { openOutbox } from '../outbox/index.ts'
-import { orderPlaced, type Placed } from './consumers.fixture.ts'
 import { openConsumers } from './consumers.ts'
 import { defineConsumer, type Handling } from './define-consumer.ts'
 import { logSource } from './log-source.ts'
+import { orderPlaced, type Placed } from './orders.fixture.ts'
 
 export interface ProcessOrder {
   readonly url: string

@@ -1,46 +1,16 @@
+import { after, before } from 'node:test'
 import pg from 'pg'
-import { Type } from 'typebox'
-import { testDatabase } from '../../engines/embedded/embedded.fixture.ts'
-import { uuidv7 } from '../../kernel/index.ts'
+import { type TestDatabase, testDatabase } from '../../engines/embedded/embedded.fixture.ts'
 import { MetricsRegistry } from '../../telemetry/index.ts'
-import { defineEvent, type EventMessage, type EventType } from '../events/index.ts'
 import { type Consumers, type ConsumersOptions, type ConsumersWorker, openConsumers } from './consumers.ts'
 import type { Consumer } from './define-consumer.ts'
 import { MemorySource } from './memory-source.fixture.ts'
-
-export interface Placed {
-  readonly orderId: string
-  readonly nth: number
-}
-
-export const orderPlaced: EventType<Placed> = defineEvent(
-  'order.placed',
-  2,
-  Type.Object({ orderId: Type.String(), nth: Type.Number() }),
-  { key: ({ orderId }) => orderId }
-)
-
-/** The nth event of an order, as it comes from a source. */
-export function placed (orderId: string, nth: number, changes: Partial<EventMessage> = {}): EventMessage {
-  return {
-    id: uuidv7(),
-    type: 'order.placed',
-    version: 2,
-    aggregateType: 'order',
-    key: orderId,
-    payload: JSON.stringify({ orderId, nth }),
-    headers: {},
-    occurredAtMs: Date.now(),
-    ...changes,
-  }
-}
 
 /** A database with a table of effects, and a source; what a test opens is closed with it. */
 export interface ConsumerTest extends AsyncDisposable {
   readonly pool: pg.Pool
   readonly source: MemorySource
   readonly registry: MetricsRegistry
-  readonly url: string
   open(consumers: readonly Consumer[], options?: Partial<ConsumersOptions>): Promise<Consumers>
   /** Opens and starts. */
   run(consumers: readonly Consumer[], options?: Partial<ConsumersOptions>): Promise<
@@ -52,10 +22,22 @@ export interface ConsumerTest extends AsyncDisposable {
   count(consumer: string, outcome: string): number
 }
 
+let database: TestDatabase
+let tests = 0
+
+before(async () => {
+  database = await testDatabase()
+})
+after(async () => {
+  await database.close()
+})
+
+/** In a schema of its own, of one database for the whole file. */
 export async function consumerTest (): Promise<ConsumerTest> {
-  const database = await testDatabase()
-  const pool = new pg.Pool({ connectionString: database.url, max: 12 })
+  const schema = `test_${++tests}`
+  const pool = new pg.Pool({ connectionString: database.url, max: 12, options: `-c search_path=${schema}` })
   pool.on('error', () => {})
+  await pool.query(`CREATE SCHEMA ${schema}`)
   await pool.query('CREATE TABLE effect (id bigint GENERATED ALWAYS AS IDENTITY, order_id text, nth int)')
   const source = new MemorySource()
   const registry = new MetricsRegistry()
@@ -75,7 +57,6 @@ export async function consumerTest (): Promise<ConsumerTest> {
     pool,
     source,
     registry,
-    url: database.url,
     open,
     async run (consumers, options) {
       const own = await open(consumers, options)
@@ -100,7 +81,6 @@ export async function consumerTest (): Promise<ConsumerTest> {
     async [Symbol.asyncDispose] () {
       for (const own of opened) await own.close()
       await pool.end()
-      await database.close()
     },
   }
 }

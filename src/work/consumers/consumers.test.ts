@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { waitUntil } from '../../engines/wait-until.fixture.ts'
-import { consumerTest, orderPlaced, placed } from './consumers.fixture.ts'
+import { type Context, currentContext, manualClock } from '../../kernel/index.ts'
+import { type FinishedSpan, Tracer } from '../../telemetry/index.ts'
+import { consumerTest } from './consumers.fixture.ts'
 import { type Consumer, type ConsumerOptions, defineConsumer, type Handling } from './define-consumer.ts'
+import { InboxSweeper } from './inbox-sweeper.ts'
+import { orderPlaced, placed } from './orders.fixture.ts'
 
 const write = async ({ orderId, nth }: { orderId: string; nth: number }, { tx }: Handling): Promise<void> => {
   await tx.query('INSERT INTO effect (order_id, nth) VALUES ($1, $2)', [orderId, nth])
@@ -259,4 +263,127 @@ test('an event that has ended its process too often is a dead letter without ano
   await waitUntil('all are acknowledged', () => t.source.acknowledged.size === 2)
   assert.deepEqual(await t.effects(), ['b:1'])
   assert.equal((await held('billing'))[0]?.state, 'dead')
+})
+
+test('a handler runs in the trace of who emitted, for the same tenant, as background work, with a deadline', async () => {
+  await using t = await consumerTest()
+  const seen = Promise.withResolvers<Context | undefined>()
+  const spans: FinishedSpan[] = []
+  const tracer = new Tracer({
+    exporter: {
+      export: async (batch) => void spans.push(...batch),
+      close: async () => {},
+    },
+  })
+  const consumer = billing({
+    deadline: '7s',
+    on: [orderPlaced.handle<Handling>(async (payload, handling) => {
+      await write(payload, handling)
+      seen.resolve(currentContext())
+    })],
+  })
+  t.source.send(placed('a', 1, {
+    headers: {
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      'plimsoll-tenant': 'acme',
+    },
+  }))
+  await t.run([consumer], { tracer })
+  const context = await seen.promise
+  await waitUntil('it is acknowledged', () => t.source.acknowledged.size === 1)
+  await tracer.close()
+  assert.equal(context?.trace.traceId, '0af7651916cd43dd8448eb211c80319c')
+  assert.deepEqual([context?.tenant, context?.criticality], ['acme', 'background'])
+  assert.ok(context!.deadline.remainingMs() <= 7_000)
+  assert.deepEqual(
+    spans.map(({ name, kind, parentSpanId, trace }) => [name, kind, parentSpanId, trace.spanId]),
+    [
+      ['process billing', 'consumer', 'b7ad6b7169203331', context?.trace.spanId],
+    ]
+  )
+})
+
+test('handling that is ended by the database begins anew, and no try is counted', async () => {
+  await using t = await consumerTest()
+  let cuts = 2
+  const attempts: number[] = []
+  const consumer = billing({
+    retry: { attempts: 1 },
+    on: [orderPlaced.handle<Handling>(async (payload, handling) => {
+      attempts.push(handling.attempt)
+      await write(payload, handling)
+      if (cuts-- > 0) await handling.tx.query('SELECT pg_terminate_backend(pg_backend_pid())')
+    })],
+  })
+  t.source.send(placed('a', 1))
+  const { held } = await t.run([consumer])
+  await waitUntil('it is handled', async () => (await t.effects()).length === 1)
+  assert.deepEqual(attempts, [1, 1, 1])
+  assert.deepEqual(await held('billing'), [])
+  assert.equal(t.count('billing', 'interrupted'), 2)
+})
+
+test('a held event whose last try was never heard of again counts that try, and ends in the dead letters', async () => {
+  await using t = await consumerTest()
+  t.source.send(placed('a', 1))
+  const broken = billing({
+    retry: { attempts: 3, base: '1h', cap: '1h' },
+    on: [orderPlaced.handle<Handling>(async () => {
+      throw new Error('not yet')
+    })],
+  })
+  const { held } = await t.run([broken])
+  await waitUntil('it is held', async () => (await held('billing')).length === 1)
+  // As if two more processes had taken it on, and ended.
+  await t.pool.query(`UPDATE plimsoll_held_key SET attempts = 3, due_at = now()`)
+  await waitUntil('it is dead', async () => (await held('billing'))[0]?.state === 'dead')
+  assert.equal((await held('billing'))[0]?.failure.code, 'JOB_LEASE_LAPSED')
+})
+
+test('what was handled long ago is forgotten, and nothing else', async () => {
+  await using t = await consumerTest()
+  const clock = manualClock()
+  t.source.send(placed('a', 1), placed('a', 2))
+  const { running } = await t.run([billing()])
+  await waitUntil('all are acknowledged', () => t.source.acknowledged.size === 2)
+  await running.close()
+  await t.pool.query(
+    `UPDATE plimsoll_inbox SET received_at = now() - interval '8 days' WHERE id = '${t.source.sent[0]!.id}'`
+  )
+  const sweeper = new InboxSweeper({
+    pool: t.pool,
+    schema: undefined,
+    retentionMs: 7 * 86_400_000,
+    logger: undefined,
+    clock,
+    random: () => 0,
+  })
+  sweeper.start()
+  const left = async (): Promise<readonly string[]> =>
+    (await t.pool.query<{ id: string }>('SELECT id FROM plimsoll_inbox')).rows.map(({ id }) => id)
+  clock.advance(599_999)
+  assert.equal((await left()).length, 2, 'nothing is forgotten while the source may still hand out again')
+  clock.advance(1)
+  await waitUntil('the old one is forgotten', async () => (await left()).length === 1)
+  assert.deepEqual(await left(), [t.source.sent[1]!.id])
+  sweeper.close()
+})
+
+test('a definition that cannot work is refused, and so is a source that nobody has', async () => {
+  const on = [orderPlaced.handle(write)]
+  const wrong: readonly (() => unknown)[] = [
+    () => defineConsumer('Billing', { on }),
+    () => defineConsumer('billing', { on: [] }),
+    () => defineConsumer('billing', { on: [...on, ...on] }),
+    () => defineConsumer('billing', { on, concurrency: 0 }),
+    () => defineConsumer('billing', { on, window: 1.5 }),
+    () => defineConsumer('billing', { on, retry: { attempts: 0 } }),
+    () => defineConsumer('billing', { on, retry: { base: '2s', cap: '1s' } }),
+    () => defineConsumer('billing', { on, deadline: 0 }),
+    () => defineConsumer('billing', { on, from: 'middle' as 'end' }),
+  ]
+  for (const define of wrong) assert.throws(define, { code: 'SETTING_INVALID' }, String(define))
+  await using t = await consumerTest()
+  await assert.rejects(t.open([billing({ source: 'nats' })]), { message: /one of log, got "nats"/ })
+  await assert.rejects(t.open([billing(), billing()]), { code: 'SETTING_INVALID' })
 })

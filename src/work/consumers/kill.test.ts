@@ -8,7 +8,7 @@ import { waitUntil } from '../../engines/wait-until.fixture.ts'
 import { seededRandom } from '../../kernel/index.ts'
 import { openOutbox } from '../outbox/index.ts'
 import type { ProcessOrder } from './consumer-process.fixture.ts'
-import { orderPlaced } from './consumers.fixture.ts'
+import { orderPlaced } from './orders.fixture.ts'
 
 const orders = 20
 const perOrder = 20

@@ -7,10 +7,10 @@ import { MetricsRegistry } from '../../telemetry/index.ts'
 import type { LogPosition } from '../events/index.ts'
 import { type Leases, openLeases } from '../lease/index.ts'
 import { openOutbox, type Outbox } from '../outbox/index.ts'
-import { orderPlaced, type Placed } from './consumers.fixture.ts'
 import { type Consumers, openConsumers } from './consumers.ts'
 import { type Consumer, defineConsumer, type Handling } from './define-consumer.ts'
 import { logSource } from './log-source.ts'
+import { orderPlaced, type Placed } from './orders.fixture.ts'
 
 let database: TestDatabase
 let pool: pg.Pool
