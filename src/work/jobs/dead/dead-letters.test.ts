@@ -188,6 +188,19 @@ test('what is discarded leaves whole into the audit; what nobody meant stays', a
   assert.deepEqual([kept['payload'], kept['error'], kept['attempts']], ['{"orderId":"17"}', someFailure, 5])
 })
 
+test('what dies while letters are discarded has been seen by nobody, and stays', async () => {
+  await die(pool, Array.from({ length: 1_500 }, () => ({})))
+  const busy = {
+    async query (query: unknown, values?: unknown[]) {
+      const result = await pool.query(query as string, values)
+      await die(pool, [{}])
+      return result
+    },
+  } as unknown as pg.Pool
+  assert.equal(await new DeadLetters({ pool: busy }).discard({}, operator), 1_500)
+  assert.equal(await letters.count(), 3)
+})
+
 test('who does it must be named, and what cannot be meant is refused', async () => {
   const wrong = { code: 'SETTING_INVALID' }
   await assert.rejects(letters.discard({}, { actor: ' ' }), wrong)

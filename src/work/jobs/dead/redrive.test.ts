@@ -111,7 +111,7 @@ test('the job is what it was, with one more try or with all of them', async () =
 test('when the one that goes ahead dies again, no other follows', async () => {
   const [first = ''] = await die(pool, [{ agoMs: 9_000 }, { agoMs: 5_000 }, {}])
   queue.outcome = () => otherFailure('still broken')
-  const { state, sent, failed, failures } = await redrive(some())
+  const { state, sent, failed, failures } = await redrive(some({ stopAfter: 5 }))
   assert.deepEqual([state, sent, failed], ['stopped', 1, 1])
   assert.deepEqual(failures.map(({ id, error }) => [id, error.message]), [[first, 'still broken']])
   assert.equal(await letters.count(), 3)
@@ -219,6 +219,21 @@ test('two redrives of one group send each letter once', async () => {
   const [one, other] = await Promise.all([redrive(some({ tests: 0 })), redrive(some({ tests: 0 }))])
   assert.equal(one.sent + other.sent, 300)
   assert.deepEqual(seen.toSorted(), ids.toSorted())
+})
+
+test('a letter that somebody else is at is not waited for', async () => {
+  const [first] = await die(pool, [{ agoMs: 1_000 }, {}])
+  const client = await pool.connect()
+  try {
+    await client.query('begin')
+    await client.query('SELECT FROM plimsoll_job_dead WHERE id = $1 FOR UPDATE', [first])
+    const { sent, state } = await redrive(some({ tests: 0 }))
+    assert.deepEqual([sent, state], [1, 'done'])
+  } finally {
+    await client.query('rollback')
+    client.release()
+  }
+  assert.deepEqual((await letters.list()).letters.map(({ id }) => id), [first])
 })
 
 test('interrupted, it sends nothing more, and what was sent stays sent', async () => {
