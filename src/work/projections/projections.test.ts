@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { waitUntil } from '../../engines/wait-until.fixture.ts'
+import { Deadline, manualClock, openContext, runWithContext } from '../../kernel/index.ts'
+import type { LogPosition } from '../events/index.ts'
+import { Applier } from './applier.ts'
+import { BuildStore } from './build-store.ts'
 import { ProjectionDifferenceError } from './errors.ts'
-import { bestSellers, other, projectionTest, sold } from './projections.fixture.ts'
+import { Freshness } from './freshness.ts'
+import { projectionTest } from './projections.fixture.ts'
+import { bestSellers, other, sold } from './sales.fixture.ts'
 
 test('rows follow events; a token tells when they show what was written', async () => {
   await using t = await projectionTest()
@@ -109,7 +115,7 @@ test('a rebuild happens beside the live build, takes its place when nothing diff
     async () => (await projections.status('best-sellers')).builds.length === 1
   )
   const { rows } = await t.pool.query(
-    `SELECT relname FROM pg_class WHERE relname LIKE 'best\\_seller%' AND relkind = 'r'`
+    `SELECT relname FROM pg_class WHERE relname LIKE 'best\\_seller%' AND relkind = 'r' AND pg_table_is_visible(oid)`
   )
   assert.deepEqual(rows, [{ relname: 'best_seller' }])
   const readers = (await t.outbox.checkpoints.list()).map(({ name }) => name)
@@ -178,4 +184,87 @@ test('a new version is built beside the old one, which is read until then', asyn
     ['milk:1', 'tea:6'],
     'the process of the old version writes nothing any more'
   )
+})
+
+test('of two that apply to one build by mistake, one gets each step committed, and the other hears of it', async () => {
+  await using t = await projectionTest()
+  for (let n = 0; n < 30; n++) await t.sell('tea', 1)
+  const projection = bestSellers({ batch: 3 })
+  await BuildStore.prepare(t.pool, undefined)
+  const store = new BuildStore(t.pool, undefined)
+  const build = await store.begin(projection, { epoch: 0, xid: 0n, position: 0n })
+  const parts = {
+    projection,
+    store,
+    log: t.outbox,
+    logger: undefined,
+    clock: manualClock(),
+    random: () => 0,
+    onMoved: () => {},
+  }
+  const never = new AbortController().signal
+  const ends = await Promise.allSettled([1, 2].map(() => new Applier(parts, build).catchUp(undefined, never)))
+  assert.deepEqual(ends.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected'])
+  assert.equal(ends.find((end) => end.status === 'rejected')?.reason.code, 'PROJECTION_BUILD_MOVED')
+  assert.deepEqual(await t.rows(), ['tea:30'])
+})
+
+test('no build is begun where the log no longer has its first events, unless it does without them', async () => {
+  await using t = await projectionTest()
+  const tail = async (): Promise<LogPosition> => ({ epoch: 1, xid: 5n, position: 1n })
+  const log = new Proxy(t.outbox, {
+    get: (target, name) => {
+      const value = name === 'tail' ? tail : Reflect.get(target, name) as unknown
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  const whole = await t.openOn(log, bestSellers())
+  await assert.rejects(whole.worker().start(), { code: 'PROJECTION_LOG_CUT' })
+  const partial = await t.openOn(log, bestSellers({ partial: true }))
+  await partial.worker().start()
+  assert.deepEqual(await t.rows(), [])
+})
+
+test('whoever waits leaves with the deadline of its request, and one look at the database serves all', async () => {
+  const clock = manualClock()
+  let looks = 0
+  const at = (nth: number): LogPosition => ({ epoch: 1, xid: BigInt(nth), position: 0n })
+  const look = Promise.withResolvers<ReadonlyMap<string, LogPosition>>()
+  const freshness = new Freshness(async () => {
+    looks++
+    return await look.promise
+  }, clock)
+  const context = openContext({ id: 'request', deadline: Deadline.in(30, clock) })
+  const late = runWithContext(context, () => freshness.wait('a', at(9), 1_000))
+  const inTime = [freshness.wait('a', at(3), 1_000), freshness.wait('a', at(4), 1_000)]
+  clock.advance(30)
+  assert.equal(await late, false)
+  look.resolve(new Map([['a', at(4)]]))
+  assert.deepEqual(await Promise.all(inTime), [true, true])
+  assert.equal(looks, 1)
+  assert.equal(await freshness.wait('a', at(2), 1_000), true, 'what is known needs no look')
+  freshness.tell('a', at(1))
+  assert.equal(await freshness.wait('a', at(4), 1_000), true, 'a place never goes back')
+  const left = freshness.wait('a', at(7), 1_000)
+  freshness.close()
+  assert.equal(await left, false)
+})
+
+test('a definition that cannot work is refused', async () => {
+  const wrong: readonly (() => unknown)[] = [
+    () => bestSellers({ version: 0 }),
+    () => bestSellers({ tables: {} }),
+    () => bestSellers({ tables: { 'Best-Sellers': () => [] } }),
+    () => bestSellers({ tables: { plimsoll_inbox: () => [] } }),
+    () => bestSellers({ on: [] }),
+    () => bestSellers({ on: [sold, sold] }),
+    () => bestSellers({ lag: 0 }),
+    () => bestSellers({ batch: 0 }),
+    () => bestSellers({ compare: { other: ['a'] } }),
+  ]
+  for (const define of wrong) assert.throws(define, { code: 'SETTING_INVALID' }, String(define))
+  await using t = await projectionTest()
+  await assert.rejects(t.open(bestSellers(), bestSellers()), { code: 'SETTING_INVALID' })
+  const projections = await t.open(bestSellers())
+  await assert.rejects(projections.caughtUpTo('others', undefined), { message: /one of best-sellers/ })
 })
