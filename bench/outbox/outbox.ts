@@ -194,7 +194,7 @@ function outcomeOf (
         'outbox: events/s to NATS, beside a poll by position',
         ratio(lineOf('plimsoll', 'nats'), lineOf('naive', 'nats')).median,
         'ratio',
-        0.8
+        0.6
       ),
       atLeast(
         'outbox: events/s to NATS, beside pg-transactional-outbox',
