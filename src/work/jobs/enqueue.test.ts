@@ -6,6 +6,7 @@ import { waitUntil } from '../../engines/wait-until.fixture.ts'
 import { openContext, runWithContext } from '../../kernel/index.ts'
 import { defineJob } from './define-job.ts'
 import { counted, openYard, type Yard } from './jobs.fixture.ts'
+import { postgresJobStore } from './store/index.ts'
 
 let yard: Yard
 
@@ -61,6 +62,13 @@ test('a transaction tells which queue is meant; where none can, it is said', asy
   assert.equal(counted(one.registry, 'plimsoll_jobs_enqueued_total', { outcome: 'new' }), 1)
 })
 
+test('a queue that is closed takes nothing more', async () => {
+  const job = defineJob('closed', { input, async run () {} })
+  const { pool, jobs } = await yard.launch([job])
+  await jobs.close()
+  await assert.rejects(job.enqueue(pool, { n: 1 }), { code: 'JOBS_NOT_OPEN' })
+})
+
 test('many are written in order, more than a statement takes, and all or none through a pool', async () => {
   const job = defineJob('many', { input, async run () {} })
   const { pool } = await yard.launch([job])
@@ -71,6 +79,24 @@ test('many are written in order, more than a statement takes, and all or none th
   )
   assert.deepEqual(rows.map(({ id }) => id), tickets.map(({ id }) => id))
   assert.deepEqual(await job.enqueueMany(pool, []), [])
+})
+
+test('several statements through a pool are one transaction', async () => {
+  const job = defineJob('broken', { input, async run () {} })
+  const { pool: own } = await yard.launch([])
+  const store = postgresJobStore({ pool: own })
+  let statements = 0
+  const { pool } = await yard.launch([job], {
+    store: {
+      ...store,
+      enqueue (tx, jobs) {
+        if (++statements === 2) throw new Error('the connection broke')
+        return store.enqueue(tx, jobs)
+      },
+    },
+  })
+  await assert.rejects(job.enqueueMany(pool, Array.from({ length: 1_500 }, (_, n) => ({ n }))), /broke/)
+  assert.equal(await waiting(pool, 'broken'), 0)
 })
 
 test('of jobs with one key only the first is kept, and its ticket is what the others get', async () => {
@@ -107,22 +133,25 @@ test('a key with a window stays taken after its job has ended', async () => {
 })
 
 test('a delayed job does not begin before its time, and soon after it', async () => {
-  const begun: number[] = []
+  const lateMs: number[] = []
   const job = defineJob('later', {
     input,
-    async run () {
-      begun.push(performance.now())
+    async run ({ n }) {
+      lateMs.push(Date.now() - n)
     },
   })
   const { pool, worker } = await yard.launch([job])
   await worker.start()
-  const startMs = performance.now()
-  await job.enqueue(pool, { n: 1 }, { delay: '250ms' })
-  await job.enqueue(pool, { n: 1 }, { runAt: new Date(Date.now() + 400) })
-  await waitUntil('both have run', () => begun.length === 2)
+  const startMs = Date.now()
+  for (const afterMs of [300, 500, 700, 900]) {
+    await job.enqueue(pool, { n: startMs + afterMs }, { runAt: new Date(startMs + afterMs) })
+  }
+  await job.enqueue(pool, { n: startMs + 1_100 }, { delay: startMs + 1_100 - Date.now() })
+  await waitUntil('all have run', () => lateMs.length === 5)
   await worker.close()
-  assert.ok(begun[0]! - startMs >= 245, `${begun[0]! - startMs} ms`)
-  assert.ok(begun[1]! - startMs >= 395, `${begun[1]! - startMs} ms`)
+  assert.ok(lateMs.every((ms) => ms >= -5), lateMs.join(' '))
+  // Upkeep alone finds them once a second. A busy machine may be slow once.
+  assert.ok(lateMs.filter((ms) => ms < 150).length >= 4, lateMs.join(' '))
 })
 
 test('a job that was not begun in time is not run any more', async () => {

@@ -14,6 +14,7 @@ export class StatusWatch {
   readonly #waiters: Map<string, Set<() => void>> = new Map()
   readonly #board: Switchboard
   #unhear: Cancel | undefined
+  #isClosed = false
 
   constructor (store: JobStore, board: Switchboard, clock: Clock) {
     this.#store = store
@@ -40,8 +41,8 @@ export class StatusWatch {
       try {
         const status = await this.status(id)
         const leftMs = endMs - this.#clock.now()
-        if (status === undefined || isNews(status, since) || leftMs <= 0 || signal?.aborted === true)
-          return status
+        const isOver = leftMs <= 0 || signal?.aborted === true || this.#isClosed
+        if (status === undefined || isNews(status, since) || isOver) return status
         await this.#until(news.promise, Math.min(pauseMs, leftMs), signal)
       } finally {
         news.forget()
@@ -50,6 +51,7 @@ export class StatusWatch {
   }
 
   close (): void {
+    this.#isClosed = true
     this.#unhear?.()
     for (const waiters of this.#waiters.values()) for (const wake of waiters) wake()
   }
