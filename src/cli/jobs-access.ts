@@ -1,8 +1,10 @@
 import type { Pool } from 'pg'
-import { postgresEngine } from '../engines/index.ts'
+import { postgresEngine, quoteIdentifier } from '../engines/index.ts'
+import { SettingError } from '../kernel/index.ts'
 import { loadService, type Service } from '../serve/service/index.ts'
 import { DeadLetters } from '../work/jobs/dead/index.ts'
 import { deadTables } from '../work/jobs/failure/index.ts'
+import { pgBossJobStore } from '../work/jobs/pg-boss/index.ts'
 import { type JobStore, postgresJobStore } from '../work/jobs/store/index.ts'
 import type { Arguments } from './command.ts'
 import { EmbeddedDatabase } from './embedded-database.ts'
@@ -14,7 +16,7 @@ import type { Surroundings } from './surroundings.ts'
 /** The jobs of a service, without the service. */
 export interface JobsAccess {
   readonly pool: Pool
-  readonly schema: string | undefined
+  readonly schema: string
   readonly store: JobStore
   readonly letters: DeadLetters
 }
@@ -36,22 +38,39 @@ export async function withJobs<Result> (
     url,
     poolSize: 4,
     applicationName: 'plimsoll jobs',
-    ...(schema === undefined ? {} : { schema }),
+    schema,
   })
   try {
     const pool = await engine.connect()
-    const { rows: [found] } = await pool.query<{ there: boolean }>(
-      'SELECT to_regclass($1) IS NOT NULL AS there',
-      [deadTables(schema).letters]
-    )
-    if (found?.there !== true) throw new NoJobTablesError(schema)
-    await using store = postgresJobStore({ pool, schema })
+    await using store = await storeOf(pool, schema, given)
     await store.prepare()
     const letters = new DeadLetters({ pool, schema, checkPayload: checkOf(service) })
     return await work({ pool, schema, store, letters })
   } finally {
     await engine.close()
   }
+}
+
+/** The store whose tables are there; nothing is made for one that is not in use. */
+async function storeOf (pool: Pool, schema: string, { options }: Arguments): Promise<JobStore> {
+  const tables = [
+    deadTables(schema).letters,
+    ...['plimsoll_job', 'plimsoll_boss_lease'].map((name) => `${quoteIdentifier(schema)}.${name}`),
+  ]
+  const { rows: [found] } = await pool.query<{ there: readonly boolean[] }>(
+    'SELECT array_agg(to_regclass(name) IS NOT NULL ORDER BY at) AS there FROM unnest($1::text[]) WITH ORDINALITY AS t (name, at)',
+    [tables]
+  )
+  const [letters = false, ours = false, boss = false] = found?.there ?? []
+  if (!letters || !(ours || boss)) throw new NoJobTablesError(schema)
+  const asked = options['store']
+  if (asked === undefined && ours && boss)
+    throw new UsageError('jobs are, or were, in two stores: say --store postgres or --store pg-boss')
+  if (asked !== undefined && asked !== 'postgres' && asked !== 'pg-boss')
+    throw new SettingError('--store', 'postgres or pg-boss', asked)
+  return (asked ?? (ours ? 'postgres' : 'pg-boss')) === 'postgres' ?
+    postgresJobStore({ pool, schema }) :
+    pgBossJobStore({ pool, schema })
 }
 
 /** The module, where it is needed: to know the schema, or to check what is edited. */

@@ -9,15 +9,20 @@ import { type TestDatabase, testDatabase } from '../engines/embedded/embedded.fi
 import { waitUntil } from '../engines/wait-until.fixture.ts'
 import { uuidv7 } from '../kernel/index.ts'
 import { jobFailure } from '../work/jobs/failure/index.ts'
+import { pgBossJobStore } from '../work/jobs/pg-boss/index.ts'
 import { type JobStore, type NewJob, postgresJobStore } from '../work/jobs/store/index.ts'
 import { InterruptedError } from './errors.ts'
 import { run } from './run.ts'
 
 const face = fileURLToPath(new URL('../index.ts', import.meta.url))
+const jobsFace = fileURLToPath(new URL('../work/jobs/index.ts', import.meta.url))
 const service = `import { defineService } from '${face}'
+import { defineJob } from '${jobsFace}'
+const input = { type: 'object', properties: { orderId: { type: 'string' } }, required: ['orderId'] }
 export default defineService({
   name: 'shop',
   database: { schema: 'shop', migrations: new URL('./migrations/', import.meta.url) },
+  jobs: [defineJob('order.charge', { input, async run () {} })],
   routes () {},
 })`
 
@@ -143,6 +148,57 @@ test('the module says which schema, and the service need not run', async () => {
   assert.equal(JSON.parse(stdout).groups[0].count, 1)
   const [{ name, versions }] = JSON.parse(stdout).groups
   assert.deepEqual([name, versions[0].version], ['order.charge', '1.4.0'])
+})
+
+test('with the module, an edit is checked against the schema of the job', async () => {
+  const [id = ''] = await die(1)
+  const edit = (payload: string) =>
+    command([
+      'jobs',
+      'edit',
+      id,
+      '--payload',
+      payload,
+      '--module',
+      'service.mjs',
+      '--database-url',
+      database.url,
+    ])
+  const wrong = await edit('{"orderId":18}')
+  assert.equal(wrong.exitCode, 1)
+  assert.match(wrong.stderr, /not one of the job: .*orderId/)
+  assert.equal((await edit('{"orderId":"18"}')).exitCode, 0)
+})
+
+test('jobs in pg-boss are redriven there', async () => {
+  await using boss = pgBossJobStore({ pool, schema: 'other' })
+  await boss.prepare()
+  const job = { ...someJob, id: uuidv7() }
+  await boss.enqueue(pool, [job])
+  const batch = await boss.claim({ tier, limit: 1, leaseMs: 30_000 })
+  await boss.settle(batch!.token, [{ id: job.id, kind: 'dead', error: jobFailure(new Error('no')) }])
+  const args = [
+    'jobs',
+    'redrive',
+    '--all',
+    '--ahead',
+    '0',
+    '--schema',
+    'other',
+    '--database-url',
+    database.url,
+  ]
+  const finished = command(args)
+  await waitUntil('it is done', async () => {
+    const again = await boss.claim({ tier, limit: 1, leaseMs: 30_000 })
+    if (again === undefined) return false
+    await boss.settle(again.token, [{ id: job.id, kind: 'done' }])
+    return true
+  })
+  const { exitCode, stdout, stderr } = await finished
+  assert.deepEqual([exitCode, stdout], [0, 'done: 1 of 1 sent, 1 succeeded\n'], stderr)
+  const { rows } = await pool.query(`SELECT to_regclass('other.plimsoll_job') AS there`)
+  assert.equal(rows[0].there, null)
 })
 
 test('edit, try one, send the group: what stays broken stops it with 1, what is repaired goes through', async () => {

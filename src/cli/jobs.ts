@@ -33,6 +33,11 @@ export const jobs: Command = {
   flags: [
     { flag: '--module', placeholder: 'FILE', help: 'The service. [service.ts, app.ts, ... if there]' },
     { flag: '--schema', placeholder: 'NAME', help: "The schema of the job tables. [the module's]" },
+    {
+      flag: '--store',
+      placeholder: 'postgres|pg-boss',
+      help: 'Where the jobs are, if there are tables of both.',
+    },
     { flag: '--group', placeholder: 'FINGERPRINT', help: 'Letters that failed in this way.' },
     { flag: '--name', placeholder: 'JOB', help: 'Letters of this job.' },
     { flag: '--tier', placeholder: 'TIER', help: 'Letters of this tier, e.g. within-5s.' },
