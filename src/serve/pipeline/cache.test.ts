@@ -332,6 +332,95 @@ test('over a connection, a hit is one complete answer and the next request follo
   assert.equal(text.split('HTTP/1.1 200').length, 4)
 })
 
+test('over a connection, each hit tells its own request id and its own limit, once', async (t) => {
+  const { app } = await setup()
+  t.after(() => app.close())
+  const config = { cache: { ttl: '1m', scope: 'public' }, limit: { perMinute: 9 } } as const
+  app.get('/thing', { config }, async () => ({ fine: true }))
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const told: string[][] = []
+  for (let at = 0; at < 3; at++) {
+    const { headers } = await fetch(`http://127.0.0.1:${port}/thing`)
+    told.push([headers.get('x-request-id') ?? '', headers.get('ratelimit') ?? ''])
+  }
+  assert.equal(new Set(told.map(([id]) => id)).size, 3)
+  // A header that was kept and one of its own would be joined with a comma.
+  assert.deepEqual(told.map(([, limit]) => /;r=(\d);/.exec(limit ?? '')?.[1]), ['8', '7', '6'])
+  assert.ok(told.every(([id, limit]) => id !== '' && !limit!.includes(',')))
+})
+
+test('what a client may see is not kept: the token of the one who made the answer is his alone', async () => {
+  const seen: string[] = []
+  const { app } = await setup({
+    reads: {
+      withConsistency: (token) => void seen.push(token),
+      consistencyToken: async () => 'token-of-the-maker',
+    },
+  })
+  app.get('/thing', { config: { cache: { ttl: '1m', scope: 'public' } } }, async () => ({ fine: true }))
+  const first = await app.inject({ url: '/thing', headers: { 'plimsoll-consistency': 'before' } })
+  assert.equal(first.headers['plimsoll-consistency'], 'token-of-the-maker')
+  assert.deepEqual(seen, ['before'])
+  const hit = await app.inject('/thing')
+  assert.match(String(hit.headers['cache-status']), /hit/)
+  assert.equal(hit.headers['plimsoll-consistency'], undefined)
+})
+
+test('a request that the cache passes over is told so', async () => {
+  const { app } = await setup()
+  let runs = 0
+  app.get('/thing', { config: { cache: { ttl: '1m', scope: 'public' } } }, async () => ({ runs: ++runs }))
+  await app.inject('/thing')
+  const passed = await app.inject({ url: '/thing', headers: { authorization: 'Bearer x' } })
+  assert.equal(passed.json().runs, 2)
+  assert.match(String(passed.headers['cache-status']), /^plimsoll; fwd=/)
+})
+
+test('when the client of the one that makes an answer has left, the next one makes it at once', async (t) => {
+  const { app, clock } = await setup()
+  t.after(() => app.close())
+  let runs = 0
+  app.get('/thing', { config: { cache: { ttl: '1m', scope: 'public' } } }, async () => {
+    if (++runs === 1) await new Promise(() => {})
+    return { runs }
+  })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const leaving = new AbortController()
+  const gone = fetch(`http://127.0.0.1:${port}/thing`, { signal: leaving.signal }).catch(() => 'gone')
+  await settled(() => runs === 1).catch(() => settled(() => runs === 1))
+  leaving.abort()
+  assert.equal(await gone, 'gone')
+  // No clock moves here: a lease that had to run out would never do so.
+  assert.deepEqual(await (await fetch(`http://127.0.0.1:${port}/thing`)).json(), { runs: 2 })
+  assert.equal(clock.now(), manualClock().now())
+})
+
+test('what is made behind a stale answer is none of the active requests', async () => {
+  const { app, clock, registry } = await setup()
+  let runs = 0
+  const config = { cache: { ttl: '10s', staleWhileRevalidate: '1m', scope: 'public' } } as const
+  app.get('/thing', { config }, async () => ({ runs: ++runs }))
+  await app.inject('/thing')
+  clock.advance(11_000)
+  await app.inject('/thing')
+  await settled(() => runs === 2)
+  await app.inject('/thing')
+  const active = registry.snapshot().families.find(({ name }) => name === 'http_server_active_requests')
+  assert.deepEqual([...active?.values ?? []], [0])
+})
+
+test('a route that does not compress keeps no compressed form', async () => {
+  const { app } = await setup()
+  const config = { cache: { ttl: '1m', scope: 'public' }, payload: { compress: false } } as const
+  app.get('/thing', { config }, async () => ({ text: 'a'.repeat(4_000) }))
+  for (let at = 0; at < 3; at++) {
+    const { headers } = await app.inject({ url: '/thing', headers: { 'accept-encoding': 'gzip' } })
+    assert.equal(headers['content-encoding'], undefined)
+  }
+})
+
 test('when the one that would make an answer is refused, one of those who wait makes it for the rest', async (t) => {
   const registry = new MetricsRegistry()
   const admission = new Admission({ registry })
