@@ -3,6 +3,8 @@ import { Compile } from 'typebox/compile'
 
 /** How many faults a message names. */
 const faultsNamed = 3
+/** What is kept of a saga is written anew with each transition. In characters of JSON. */
+const longest = 1_048_576
 /** PostgreSQL's jsonb takes neither NUL nor halves of surrogate pairs, and JSON.stringify writes these escaped. */
 const unstorable = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/
 
@@ -17,6 +19,7 @@ export function flawFinder (schema: TSchema): (value: unknown) => string | undef
         )
     }
     const text = JSON.stringify(value) ?? 'null'
+    if (text.length > longest) return `it is longer than ${longest} characters of JSON; keep it in a table`
     return text.includes('\\u') && unstorable.test(text) ?
       'a text holds NUL or half of a surrogate pair' :
       undefined

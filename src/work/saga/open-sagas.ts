@@ -1,5 +1,4 @@
 import type { Pool } from 'pg'
-import { Type } from 'typebox'
 import { type Transaction, transaction } from '../../data/index.ts'
 import {
   carryContext,
@@ -15,7 +14,7 @@ import {
   uuidv7,
 } from '../../kernel/index.ts'
 import { createLogger, type Logger, type MetricsRegistry, type Tracer } from '../../telemetry/index.ts'
-import { defineJob, type Job, type JobApp, type Tier } from '../jobs/index.ts'
+import type { Job, JobApp } from '../jobs/index.ts'
 import type { DefinedSaga } from './define-saga.ts'
 import { bindDesk, unbindDesk } from './desk-binding.ts'
 import {
@@ -37,6 +36,7 @@ import type { SagaPlan } from './saga-plan.ts'
 import type { SagaFilter, SagaRecord } from './saga-record.ts'
 import { SagaStore } from './saga-store.ts'
 import type { Sagas } from './sagas.ts'
+import { stepJobs } from './step-jobs.ts'
 import { StepRunner } from './step-runner.ts'
 import { type Commander, Transitions } from './transitions.ts'
 
@@ -78,7 +78,8 @@ export async function openSagas (options: OpenSagasOptions): Promise<Sagas> {
   return opened
 }
 
-const stepInput = Type.Object({ saga: Type.String(), token: Type.Integer() })
+/** An index of PostgreSQL holds no more than 2,700 bytes of one. */
+const longestKey = 600
 
 const uuid = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i
 
@@ -104,7 +105,8 @@ class OpenSagas implements Sagas {
     checkOnce(plans)
     const store = new SagaStore(pool, options.schema)
     const metrics = sagaMetrics(registry)
-    const jobs = new Map<Tier, Job<{ saga: string; token: number }>>()
+    // The jobs run what the transitions command, and these command by the jobs.
+    const jobs = stepJobs(plans, (command) => runner.run(command))
     const command: Commander = async (tx, { tier }, { saga, token, afterMs }) => {
       await jobs.get(tier)?.enqueue(tx, { saga, token }, afterMs === 0 ? {} : { delay: afterMs })
     }
@@ -121,18 +123,6 @@ class OpenSagas implements Sagas {
       clock,
       random,
     })
-    for (const tier of new Set(plans.map(({ tier }) => tier))) {
-      jobs.set(
-        tier,
-        defineJob(`saga.${tier}`, {
-          input: stepInput,
-          tier,
-          deadline: 'none',
-          retry: { attempts: 20, base: '1s', cap: '1m' },
-          run: (input) => runner.run(input),
-        }) as Job<{ saga: string; token: number }>
-      )
-    }
     this.jobs = [...jobs.values()] as readonly Job[]
     this.handlers = eventHandlers({ plans, store, transitions, start: this.#startBy.bind(this) })
     this.#pool = pool
@@ -183,19 +173,20 @@ class OpenSagas implements Sagas {
   ): Promise<SagaTicket> {
     const plan = this.#transitions.planOf({ name, version })
     if (plan === undefined) throw new UndeclaredSagaError(name, version)
-    return this.#startBy(tx, plan, data as SagaData, options.key)
+    return this.#in(tx, (tx) => this.#startBy(tx, plan, data as SagaData, options.key))
   }
 
   async signal (tx: Transaction, which: SagaName, { name, payload = {}, id, by }: NewSignal): Promise<void> {
-    await this.#applyIn(tx, which, 'signalled', (saga, plan) => {
-      const waits = plan.waits.get(name) ?? []
-      const flaws = waits.map(({ flawOf }) => flawOf(payload))
-      if (waits.length === 0) throw new SagaSignalError(saga.name, name, 'none of its steps waits for it')
-      if (!flaws.includes(undefined)) throw new SagaSignalError(saga.name, name, flaws.join('; '))
-      if (saga.endedAt !== undefined)
-        throw new SagaConflictError(saga.id, 'signalled', `it is ${saga.state.status}`)
-      return { kind: 'signal', signal: { id: id ?? uuidv7(this.#clock), name, payload } }
-    }, by)
+    await this.#in(tx, (tx) =>
+      this.#applyIn(tx, which, 'signalled', (saga, plan) => {
+        const waits = plan.waits.get(name) ?? []
+        const flaws = waits.map(({ flawOf }) => flawOf(payload))
+        if (waits.length === 0) throw new SagaSignalError(saga.name, name, 'none of its steps waits for it')
+        if (!flaws.includes(undefined)) throw new SagaSignalError(saga.name, name, flaws.join('; '))
+        if (saga.endedAt !== undefined)
+          throw new SagaConflictError(saga.id, 'signalled', `it is ${saga.state.status}`)
+        return { kind: 'signal', signal: { id: id ?? uuidv7(this.#clock), name, payload } }
+      }, by))
   }
 
   async cancel (which: SagaName, { reason, by }: Parameters<Sagas['cancel']>[1]): Promise<void> {
@@ -242,12 +233,19 @@ class OpenSagas implements Sagas {
     return this.close()
   }
 
+  /** Whoever gives a pool has no transaction of their own: all of it happens, or nothing. */
+  #in<Result> (tx: Transaction, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    return tx === this.#pool ? transaction(this.#pool, work) : work(tx)
+  }
+
   async #startBy (tx: Transaction, plan: SagaPlan, data: SagaData, ownKey?: string): Promise<SagaTicket> {
     const { name, version, flawOf } = plan.shape
     const flaw = flawOf(data)
     if (flaw !== undefined) throw new SagaDataError(name, flaw)
     const id = uuidv7(this.#clock)
     const key = ownKey ?? plan.keyOf?.(data) ?? id
+    if (!(key.length >= 1 && key.length <= longestKey))
+      throw new SettingError(`saga ${name}: key`, `of 1 to ${longestKey} characters`, key)
     const context = carryContext(currentContext())
     const saga = await this.#store.insert(tx, { id, name, version, key, data, context })
     if (saga === undefined) {

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg'
 import { type Transaction, transaction } from '../../data/index.ts'
-import { type Clock, finishing, type Random, runWithContext } from '../../kernel/index.ts'
+import { type Clock, currentContext, finishing, type Random, runWithContext } from '../../kernel/index.ts'
 import type { Logger, Span, Tracer } from '../../telemetry/index.ts'
 import { type JobApp, Snooze } from '../jobs/index.ts'
 import { mayRun, type RunOutcome } from './machine/index.ts'
@@ -78,7 +78,9 @@ export class StepRunner {
         return undefined
       }, { retries: 3 })
     } catch (error) {
-      if (!(error instanceof LocalFailure) || local === undefined) throw error
+      // A worker that has to stop gives the job back: that is no failure of the step.
+      const isStopped = currentContext()?.signal.aborted === true
+      if (!(error instanceof LocalFailure) || local === undefined || isStopped) throw error
       return await this.#report(local.plan, command, error.outcome)
     }
     if (remote === undefined) return

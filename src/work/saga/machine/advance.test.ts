@@ -189,8 +189,10 @@ test('the deadline of the saga undoes what was done; a step that runs is let run
   table.nowMs = 900
   table.put({ kind: 'wake' })
   assert.deepEqual([table.place, table.state.giveUp?.code], ['running ship act', 'SAGA_DEADLINE_PASSED'])
+  assert.ok(wakeAtOf(table.state)! > table.nowMs, 'it is not woken for what it knows')
   table.put({ kind: 'outcome', token: table.state.token, outcome: { kind: 'done' } })
   assert.equal(table.place, 'compensating ship undo')
+  assert.equal(table.state.giveUp, undefined)
   table.done()
   table.done()
   assert.equal(table.place, 'compensated - undo')
@@ -282,6 +284,7 @@ test('signals are kept until they are waited for, taken once, and few', () => {
   assert.equal(table.signal('odd', {}, 'one too many').verdict, 'refused')
   table.done()
   assert.deepEqual([table.state.status, table.data], ['completed', { by: 'mate' }])
+  assert.deepEqual(table.state.mailbox, [])
   assert.deepEqual(table.signal('yes', {}, 'later').notes.map(({ kind }) => kind), ['late'])
 })
 
@@ -338,6 +341,12 @@ test('resuming asks first what became of it; where it cannot be asked, only forc
   assert.equal(asked.place, 'parked charge settle')
   asked.put({ kind: 'resume', force: false })
   assert.equal(asked.place, 'running charge settle')
+  asked.nowMs = 600_000
+  asked.put({ kind: 'wake' })
+  asked.failed('unknown')
+  assert.equal(asked.state.parked?.failure.code, 'SAGA_DEADLINE_PASSED')
+  asked.put({ kind: 'resume', force: false })
+  assert.equal(asked.state.giveUp, undefined)
 })
 
 test('a compensation that fails is tried again, then parked; resumed it starts anew', () => {
@@ -360,6 +369,7 @@ test('compensating heeds neither the deadline nor a cancellation', () => {
   table.done()
   table.failed('refused')
   table.nowMs = 5_000
+  assert.ok(wakeAtOf(table.state)! > table.nowMs)
   assert.equal(table.put({ kind: 'wake' }).verdict, 'late')
   assert.equal(table.put({ kind: 'cancel', reason: 'x' }).verdict, 'refused')
   assert.equal(mayRun(table.begin(), table.state.token), true)
@@ -384,6 +394,7 @@ test('a cancellation that the point of no return overtakes is too late, and says
   table.put({ kind: 'cancel', reason: 'x' })
   table.put({ kind: 'outcome', token: 1, outcome: { kind: 'done' } })
   assert.deepEqual([table.place, table.kinds.includes('cancel too late')], ['running b act', true])
+  assert.equal(table.state.giveUp, undefined)
 })
 
 test('a saga that is resumed after its deadline has as much time again', () => {
@@ -399,4 +410,140 @@ test('a saga that is resumed after its deadline has as much time again', () => {
   assert.equal(table.place, 'parked b act')
   table.put({ kind: 'resume', force: false })
   assert.equal(table.state.deadlineAtMs, 1_900)
+})
+
+test('a refusal that is asked for is an answer: nothing more is asked', () => {
+  const table = new Table(sagaShape([remote('charge', { act: actShape({ attempts: 1 }) })]))
+  table.failed('unknown')
+  table.failed('refused')
+  assert.equal(table.place, 'compensated - settle')
+})
+
+test('a kept signal answers one wait, not the next one, too', () => {
+  const table = new Table(sagaShape([local('a'), waiting, { name: 'again', wait }]))
+  table.signal('yes')
+  table.done()
+  assert.equal(table.place, 'running again wait')
+})
+
+test('a step that is given up while it runs does not wait for its answer, and is undone as what it is: done', () => {
+  const table = new Table(sagaShape([remote('ask', { wait })]))
+  table.failed('unknown', true)
+  table.begin()
+  table.put({ kind: 'cancel', reason: 'x' })
+  table.put({ kind: 'outcome', token: table.state.token, outcome: { kind: 'done' } })
+  assert.deepEqual([table.place, table.state.begun[0]?.outcome], ['compensating ask undo', 'done'])
+})
+
+test('a point of no return that was parked in doubt, and then refuses, has not been passed', () => {
+  const table = new Table(sagaShape([local('charge'), { name: 'ship', act: actShape(), wait }], { pivot: 1 }))
+  table.done()
+  table.done()
+  table.wakeAt()
+  assert.equal(table.state.doubt, true)
+  table.signal('no')
+  assert.equal(table.place, 'compensating charge undo')
+})
+
+test('a deadline that the point of no return overtakes parks it before the next step', () => {
+  const table = new Table(
+    sagaShape([{ name: 'a', act: actShape() }, local('b')], { pivot: 0, deadlineMs: 900 })
+  )
+  table.begin()
+  table.nowMs = 900
+  table.put({ kind: 'wake' })
+  table.put({ kind: 'outcome', token: 1, outcome: { kind: 'done' } })
+  assert.equal(table.place, 'parked a branch')
+  table.put({ kind: 'resume', force: false })
+  assert.equal(table.place, 'running b act')
+})
+
+test('a step that is skipped counts as done, and is undone as such', () => {
+  const table = new Table(sagaShape([local('a'), local('b')]))
+  table.state =
+    parkUnknown(table.state, { code: 'GONE', message: 'gone' }, { nowMs: 0, random: () => 0 }).state
+  table.put({ kind: 'skip', patch: { by: 'hand' } })
+  assert.deepEqual([table.place, table.data], ['running b act', { by: 'hand' }])
+  table.failed('refused')
+  assert.deepEqual(table.state.begun, [{ step: 'a', outcome: 'done' }])
+})
+
+test('a compensation without a key is not sent again while it may have happened', () => {
+  const undo = actShape({ repeatable: false, asks: 0 })
+  const table = new Table(sagaShape([remote('a', { undo }), local('b')]))
+  table.done()
+  table.failed('refused')
+  table.failed('unknown', true)
+  assert.equal(table.place, 'parked a undo')
+})
+
+test('the doubt about an action is none about its compensation', () => {
+  const undo = actShape({ repeatable: false, asks: 0 })
+  const table = new Table(sagaShape([remote('a', { undo, act: actShape({ repeatable: false, asks: 0 }) })]))
+  table.failed('unknown')
+  table.failed('none', true)
+  assert.equal(table.place, 'compensating a undo')
+})
+
+test('a command is missed a minute after its time, however late that is, and each anew', () => {
+  const table = new Table(sagaShape([local('a'), local('b')], { deadlineMs: 1e9 }))
+  table.wakeAt()
+  table.failed('none', true, 600_000)
+  assert.equal(wakeAtOf(table.state), table.nowMs + 600_000 + 60_000)
+  table.done()
+  assert.equal(table.state.rescues, 0)
+})
+
+test('a local action is begun without a trace: whoever comes after one that died may run it', () => {
+  const table = new Table(sagaShape([local('a')]))
+  for (let at = 0; at < 2; at++) {
+    const begun = table.begin()
+    assert.equal(mayRun(begun, 1), true)
+    assert.deepEqual(begun.notes, [])
+  }
+})
+
+test('what is cancelled while it is asked about is asked about first', () => {
+  const table = new Table(sagaShape([remote('a', { act: actShape({ attempts: 1 }) })]))
+  table.failed('unknown')
+  table.put({ kind: 'cancel', reason: 'x' })
+  table.put({ kind: 'cancel', reason: 'y' })
+  assert.deepEqual([table.place, table.state.giveUp?.message], ['running a settle', 'x'])
+  table.done()
+  assert.equal(table.place, 'compensating a undo')
+})
+
+test('a saga whose point of no return is behind it from the start is never compensated', () => {
+  const table = new Table(sagaShape([waiting], { pivot: -1 }))
+  assert.equal(table.put({ kind: 'cancel', reason: 'x' }).verdict, 'refused')
+  table.wakeAt()
+  assert.equal(table.place, 'parked wait wait')
+})
+
+test('of the ids of signals the last hundred are remembered', () => {
+  const table = new Table(sagaShape([waiting, { name: 'more', wait }]))
+  table.state = { ...table.state, seen: Array.from({ length: 100 }, (_, at) => `id ${at}`) }
+  table.signal('yes')
+  assert.deepEqual([table.state.seen.length, table.state.seen[0], table.state.seen.at(-1)], [
+    100,
+    'id 1',
+    'yes',
+  ])
+})
+
+test('what a parked saga waited for takes it out of the park', () => {
+  const table = new Table(sagaShape([waiting, local('b')], { pivot: -1 }))
+  table.wakeAt()
+  table.signal('yes')
+  assert.deepEqual([table.place, table.state.parked], ['running b act', undefined])
+})
+
+test('what can be asked about is resumed by asking, also where it must not be sent again', () => {
+  const act = actShape({ repeatable: false, asks: 1 })
+  const table = new Table(sagaShape([{ name: 'charge', act }], { pivot: 0 }))
+  table.failed('unknown')
+  table.failed('unknown')
+  assert.equal(table.place, 'parked charge settle')
+  table.put({ kind: 'resume', force: false })
+  assert.equal(table.place, 'running charge settle')
 })

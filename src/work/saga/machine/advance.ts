@@ -158,12 +158,8 @@ function timeOut (turn: Turn): void {
 /** Nobody wants the saga to go on; what runs is let run, since its outcome decides what there is to undo. */
 function giveUp (turn: Turn, failure: SagaFailure): void {
   const { state } = turn
-  if (state.phase === 'begun' || state.action === 'settle') {
-    state.giveUp = failure
-    return
-  }
-  if (state.committed) return turn.park(failure)
   state.giveUp = failure
+  if (state.phase === 'begun' || state.action === 'settle') return
   if (state.action === 'wait') timeOut(turn)
   else if (!settle(turn)) stepFailed(turn, failure)
 }
