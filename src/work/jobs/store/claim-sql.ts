@@ -2,8 +2,10 @@ import { msFromNow, msOf, type Statement, statement, unflushed } from './stateme
 import { jobColumns, type JobTables } from './tables.ts'
 
 export interface ClaimStatements {
-  /** $1 owner, $2 tier, $3 how many, $4 how many suspects, $5 lease in ms; with names $6, with a floor $7 rank, $8 tag. */
-  claim(withNames: boolean, withFloor: boolean): Statement
+  /** $1 owner, $2 tier, $3 how many, $4 how many suspects, $5 lease in milliseconds. */
+  readonly claim: Statement
+  /** As `claim`, of jobs with names $6. */
+  readonly claimNamed: Statement
   /** $1 tokens, $2 lease in milliseconds: of each that is there, whether it was renewed, and whom to cancel. */
   readonly renew: Statement
   /** $1 token, $2 positions that go back, all that are left when null. */
@@ -35,15 +37,13 @@ export function unclaimed (
 
 export function claimStatements (tables: JobTables): ClaimStatements {
   const { job, lease, receipt } = tables
-  const claim = (withNames: boolean, withFloor: boolean): Statement => {
-    const named = withNames ? 'AND name = ANY ($6::text[])' : ''
-    const floor = withFloor ? `AND (rank, tag) >= ($${withNames ? 7 : 6}, $${withNames ? 8 : 7})` : ''
-    return statement(`
+  const claim = (named: string): Statement =>
+    statement(`
       WITH suspects AS MATERIALIZED (
         SELECT ctid FROM ${job} WHERE tier = $2 AND suspect ${named}
         ORDER BY rank, tag LIMIT $4 FOR UPDATE SKIP LOCKED
       ), picked AS MATERIALIZED (
-        SELECT ctid FROM ${job} WHERE tier = $2 AND NOT suspect ${named} ${floor}
+        SELECT ctid FROM ${job} WHERE tier = $2 AND NOT suspect ${named}
         ORDER BY rank, tag LIMIT $3 - (SELECT count(*) FROM suspects) FOR UPDATE SKIP LOCKED
       ), taken AS (
         DELETE FROM ${job} WHERE ctid = ANY (ARRAY (SELECT ctid FROM suspects UNION ALL SELECT ctid FROM picked))
@@ -54,10 +54,9 @@ export function claimStatements (tables: JobTables): ClaimStatements {
       INSERT INTO ${lease} (owner, tier, lease_until, size, jobs)
       SELECT $1, $2, ${msFromNow('$5')}, size, jobs FROM batch WHERE size > 0
       RETURNING token, jobs, ${msOf('now()')} AS now_ms`)
-  }
-  const claims = [false, true].map((withNames) => [claim(withNames, false), claim(withNames, true)])
   return {
-    claim: (withNames, withFloor) => claims[Number(withNames)]![Number(withFloor)]!,
+    claim: claim(''),
+    claimNamed: claim('AND name = ANY ($6::text[])'),
     // A row that is locked is being settled. It is not lost, but not renewed either: the next beat may find it free.
     renew: statement(`
       WITH mine AS (

@@ -116,7 +116,7 @@ export class Claimer {
     if (names !== undefined) values.push(names)
     this.#claiming++
     try {
-      const sql = this.#sql.claim(names !== undefined, false)
+      const sql = names === undefined ? this.#sql.claim : this.#sql.claimNamed
       const { rows: [row] } = await this.#pool.query<ClaimedLease>({ ...sql, values })
       if (row === undefined) return undefined
       const token = BigInt(row.token)

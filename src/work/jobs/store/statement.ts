@@ -24,7 +24,7 @@ export function timeOf (ms: string): string {
   return `'epoch'::timestamptz + (${ms})::float8 * interval '1 ms'`
 }
 
-/** A time, as whole epoch milliseconds. */
+/** A time, as whole epoch milliseconds. `date_part` computes in binary, which costs less than the decimals of `extract`. */
 export function msOf (time: string): string {
-  return `floor(extract(epoch FROM ${time}) * 1000)::bigint`
+  return `floor(date_part('epoch', ${time}) * 1000)::bigint`
 }

@@ -177,7 +177,7 @@ function testQueue (storeTest: StoreTest): void {
       const [job] = await enqueued(under, newJobs(1, tier, { tenant: 'a', payload: '{"a":1}' }))
       const first = await claimed(under.store, tier)
       const id = job!.id
-      const soon: number = Date.now() + 30
+      const soon: number = Date.now() + 400
       assert.deepEqual(
         await under.store.settle(first.token, [{ id, kind: 'retry', atMs: soon, error: failure }]),
         []
@@ -198,7 +198,7 @@ function testQueue (storeTest: StoreTest): void {
 
   storeTest('a delayed job waits until it is due, to the time that it was given', async (under) => {
     const tier = someTier()
-    const runAtMs = Date.now() + 40
+    const runAtMs = Date.now() + 400
     await enqueued(under, [newJob(tier, { runAtMs })])
     assert.equal(await under.store.claim({ tier, limit: 1, leaseMs: 60_000 }), undefined)
     const { jobs: [job] } = await claimedInTime(under.other, tier)

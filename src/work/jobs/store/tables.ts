@@ -96,7 +96,8 @@ export const jobTableVersions: readonly (readonly string[])[] = [[
     settled integer[] NOT NULL DEFAULT '{}',
     cancelling uuid[] NOT NULL DEFAULT '{}',
     jobs text STORAGE EXTERNAL NOT NULL
-  ) WITH (fillfactor = 50, ${shortLived})`,
+  ) WITH (fillfactor = 50, ${shortLived}, toast.autovacuum_vacuum_threshold = 5000,
+    toast.autovacuum_vacuum_scale_factor = 0.02, toast.autovacuum_vacuum_cost_delay = 0)`,
   `CREATE TABLE ${names.settled} (
     token bigint NOT NULL,
     at integer NOT NULL,

@@ -65,7 +65,7 @@ function quoteText (text: string): string {
  * The tag's order is not that of time, and there is no index by age, since each insert would pay for it. But each
  * tenant's jobs lie in the order of time, and the next job of each tenant lies near the front: see `fair-tags.ts`.
  */
-function tierStatement ({ job, later, held, lease }: JobTables, deadLetters: string): Statement {
+function tierStatement ({ job, later, held, lease, settled }: JobTables, deadLetters: string): Statement {
   const count = (from: string): string =>
     `(SELECT count(*) FROM (SELECT FROM ${from} WHERE row.tier = tiers.tier LIMIT $1::integer) AS found)::integer`
   return statement(`
@@ -93,7 +93,8 @@ function tierStatement ({ job, later, held, lease }: JobTables, deadLetters: str
         WHERE row.tier = waiting.tier AND row.suspect = waiting.suspect AND row.rank = waiting.rank
         ORDER BY tag LIMIT $2::integer
       ) AS head WHERE waiting.tier = tiers.tier) AS oldest_ms,
-      coalesce((SELECT sum(size - cardinality(settled)) FROM ${lease} AS row WHERE row.tier = tiers.tier), 0)::integer
+      coalesce((SELECT sum(size - cardinality(settled) - (SELECT count(*) FROM ${settled} WHERE token = row.token))
+        FROM ${lease} AS row WHERE row.tier = tiers.tier), 0)::integer
         AS running,
       ${count(`${later} AS row`)} AS later,
       ${count(`${held} AS row`)} AS held,
