@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { waitUntil } from '../../engines/wait-until.fixture.ts'
 import { comparePositions } from '../events/index.ts'
 import { counted, numbersOf, type TestOutbox, testOutbox } from './outbox.fixture.ts'
 
@@ -95,6 +96,46 @@ test('a segment that somebody reads or writes is left for the next time, and nob
   await reading.end('commit')
   await under.outbox.upkeep()
   assert.deepEqual(numbersOf(await under.all()), [2])
+})
+
+test('while the oldest segment cannot be emptied, no younger one is: the log has no holes', async () => {
+  await using under = await testOutbox({ keep })
+  await under.emit('a', 1)
+  await pass(under, 11)
+  await under.emit('a', 2)
+  const reading = await under.begin()
+  await reading.client.query('select * from plimsoll_outbox_0')
+  await passAll(under)
+  assert.deepEqual(numbersOf(await under.all()), [1, 2])
+  await reading.end('commit')
+  await under.outbox.upkeep()
+  assert.deepEqual(numbersOf(await under.all()), [])
+})
+
+test('an event that is committed into a segment while that waits to be emptied is kept for its reader', async () => {
+  await using under = await testOutbox({ keep })
+  const { outbox, pool } = under
+  const slow = await under.begin()
+  await slow.client.query('set transaction isolation level repeatable read')
+  await counted.emit(slow.client, { key: 'a', n: 1 })
+  await outbox.checkpoints.open('reader', 'start')
+  for (let turn = 0; turn < 6; turn++) await pass(under, 11)
+  await pool.query(`update plimsoll_outbox_segment set closed_at = closed_at - interval '11 s'`)
+  let waited = false
+  // Its patience is short: on a busy machine, the first time may be over before it is seen.
+  const kept = (async () => {
+    while (!waited) await outbox.upkeep()
+  })()
+  await waitUntil('upkeep waits for the segment', async () => {
+    const { rowCount } = await pool.query(
+      `select from pg_locks where not granted and relation = 'plimsoll_outbox_0'::regclass`
+    )
+    return rowCount! > 0
+  })
+  waited = true
+  await slow.end('commit')
+  await kept
+  assert.deepEqual(numbersOf(await under.all()), [1])
 })
 
 test('a transaction that began before its segment was dropped still writes its event, and it is read', async () => {
