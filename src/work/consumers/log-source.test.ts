@@ -4,7 +4,7 @@ import pg from 'pg'
 import { type TestDatabase, testDatabase } from '../../engines/embedded/embedded.fixture.ts'
 import { waitUntil } from '../../engines/wait-until.fixture.ts'
 import { MetricsRegistry } from '../../telemetry/index.ts'
-import type { LogPosition } from '../events/index.ts'
+import { comparePositions, type LogPosition } from '../events/index.ts'
 import { type Leases, openLeases } from '../lease/index.ts'
 import { openOutbox, type Outbox } from '../outbox/index.ts'
 import { type Consumers, openConsumers } from './consumers.ts'
@@ -73,9 +73,15 @@ test('a consumer has what the log still has, one from the end what comes; both g
   const first = await process(all, news)
   await first.worker().start()
   await waitUntil('all are handled', async () => (await effects('all')).length === 2)
-  await place('a', 3)
+  const last = await place('a', 3)
   await waitUntil('all are handled', async () => (await effects('news')).length === 1)
+  await waitUntil('all are handled', async () => (await effects('all')).length === 3)
   await first.close()
+  const places = (await outbox.checkpoints.list()).filter(({ name }) => name.startsWith('consumer all'))
+  assert.ok(
+    places.some(({ position }) => comparePositions(position, last) >= 0),
+    'who leaves says where it was'
+  )
   await place('a', 4)
   const second = await process(all, news)
   await second.worker().start()

@@ -32,8 +32,14 @@ after(async () => {
   await database.close()
 })
 
-/** In a schema of its own, of one database for the whole file. */
-export async function projectionTest (): Promise<ProjectionTest> {
+/**
+ * In a schema of its own, of one database for the whole file.
+ *
+ * @param options.before hears of each statement of a transaction that is text only, before it is sent
+ */
+export async function projectionTest (
+  { before: hook }: { readonly before?: (statement: string) => Promise<void> } = {}
+): Promise<ProjectionTest> {
   const schema = `test_${++tests}`
   const pool = new pg.Pool({
     connectionString: database.url,
@@ -41,6 +47,15 @@ export async function projectionTest (): Promise<ProjectionTest> {
     options: `-c search_path=${schema}`,
   })
   pool.on('error', () => {})
+  pool.on('connect', (client) => {
+    const query = client.query.bind(client) as (...args: readonly unknown[]) => Promise<unknown>
+    Object.assign(client, {
+      query: (...args: readonly unknown[]) =>
+        hook === undefined || args.length > 1 || typeof args[0] !== 'string' ?
+          query(...args) :
+          hook(args[0]).then(() => query(...args)),
+    })
+  })
   await pool.query(`CREATE SCHEMA ${schema}`)
   const outbox = await openOutbox({ pool })
   const leases = await openLeases({ pool, leaseMs: 2_000 })

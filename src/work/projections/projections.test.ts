@@ -122,6 +122,28 @@ test('a rebuild happens beside the live build, takes its place when nothing diff
   assert.deepEqual(readers, ['projection best-sellers 2'])
 })
 
+test('events that come between catching up and standing still are in the new build before it is compared and swapped', async () => {
+  let stands = 0
+  let sell: (() => Promise<void>) | undefined
+  await using t = await projectionTest({
+    before: async (statement) => {
+      if (statement.startsWith('SET LOCAL lock_timeout') && ++stands <= 2) await sell?.()
+    },
+  })
+  const projections = await t.run(bestSellers())
+  const sellOne = async (): Promise<void> => {
+    const token = await t.sell('tea', 1)
+    const { fresh } = await projections.caughtUpTo('best-sellers', token, { timeout: '10s' })
+    assert.equal(fresh, true)
+  }
+  await sellOne()
+  sell = sellOne
+  const { difference, events } = await projections.rebuild('best-sellers')
+  assert.ok(stands >= 2)
+  assert.deepEqual([difference, events], [0, 3])
+  assert.deepEqual(await t.rows(), ['tea:3'])
+})
+
 test('a new build that differs is kept back and told with examples, and takes its place when that is asked for', async () => {
   await using t = await projectionTest()
   const projections = await t.run(bestSellers())
@@ -179,11 +201,11 @@ test('a new version is built beside the old one, which is read until then', asyn
   assert.equal(build?.difference, 0)
   const last = await t.sell('milk', 1)
   assert.equal((await second.caughtUpTo('best-sellers', last, { timeout: '10s' })).fresh, true)
-  assert.deepEqual(
-    await t.rows(),
-    ['milk:1', 'tea:6'],
-    'the process of the old version writes nothing any more'
-  )
+  assert.deepEqual(await t.rows(), ['milk:1', 'tea:6'])
+  await second.close()
+  const missed = await t.sell('rice', 1)
+  const { fresh } = await first.caughtUpTo('best-sellers', missed, { timeout: '1500ms' })
+  assert.equal(fresh, false, 'the process of the old version writes nothing any more')
 })
 
 test('of two that apply to one build by mistake, one gets each step committed, and the other hears of it', async () => {
