@@ -135,7 +135,25 @@ test('a saga whose transaction is rolled back never was', async () => {
   await assert.rejects(harbour.sagas.get(id), { code: 'SAGA_NOT_FOUND' })
 })
 
-test('data that do not fit their schema start nothing', async () => {
+test('a saga started on the pool itself is there as a whole, or not at all', async () => {
+  const { id } = await order.start(harbour.pool, { id: 'pooled' })
+  assert.equal((await harbour.ended(id)).state.status, 'completed')
+  await harbour.pool.query('ALTER TABLE plimsoll_saga_event RENAME TO away')
+  try {
+    await assert.rejects(order.start(harbour.pool, { id: 'half' }))
+    assert.deepEqual(await harbour.sagas.list({ name: 'order', statuses: ['running'] }), [])
+  } finally {
+    await harbour.pool.query('ALTER TABLE away RENAME TO plimsoll_saga_event')
+  }
+})
+
+test('data that do not fit their schema, or any row, start nothing; nor does a key that no index holds', async () => {
+  const refused = (id: string, options = {}): Promise<void> =>
+    assert.rejects(order.start(harbour.pool, { id }, options), { code: /SAGA_DATA_INVALID|SETTING_INVALID/ })
+  await refused('x'.repeat(2 ** 20))
+  await refused('nul \u0000')
+  await refused('x', { key: 'x'.repeat(601) })
+  await refused('x', { key: '' })
   await assert.rejects(harbour.inTransaction((tx) => order.start(tx, { id: 7 as unknown as string })), {
     code: 'SAGA_DATA_INVALID',
   })

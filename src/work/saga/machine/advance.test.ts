@@ -204,7 +204,7 @@ test('a step that nobody has begun does not begin after the deadline of the saga
   table.nowMs = 900
   const { token } = table.state
   assert.equal(mayRun(table.begin(), token), false)
-  assert.equal(table.place, 'compensating charge undo')
+  assert.deepEqual([table.place, table.state.giveUp], ['compensating charge undo', undefined])
 })
 
 test('a runner that died past the deadline of the saga is no reason to run its step again', () => {
