@@ -188,6 +188,14 @@ test('a letter whose unique key another job has taken stays a letter as it was',
   assert.deepEqual(await letters.find(id), before)
 })
 
+test('a letter that has to stay tests nothing: the next one goes ahead', async () => {
+  await die(pool, [{ unique: 'taken', agoMs: 9_000 }, { agoMs: 5_000 }, {}])
+  queue.keys.add('taken')
+  queue.outcome = () => otherFailure('still broken')
+  const { state, sent, failed, duplicates } = await redrive(some())
+  assert.deepEqual([state, sent, failed, duplicates], ['stopped', 1, 1, 1])
+})
+
 test('no more are under way at once than it may have', async () => {
   await die(pool, Array.from({ length: 30 }, () => ({})))
   let most = 0
