@@ -1,42 +1,11 @@
 import { type Static, type TSchema, type TUnknown, Unknown } from 'typebox'
-import type { Transaction } from '../../data/index.ts'
-import { parseDuration, SettingError } from '../../kernel/index.ts'
+import { SettingError } from '../../kernel/index.ts'
 import { deskOf } from './desk-binding.ts'
-import type { EnqueueOptions, JobOptions, JobTicket, UniqueKey } from './job-options.ts'
-import { jobName, type JobPolicy, resolvePolicy } from './job-policy.ts'
-import type { JobRun, TransactionalJobRun } from './job-run.ts'
+import type { JobOptions } from './job-options.ts'
+import { jobName, resolvePolicy } from './job-policy.ts'
+import type { Job } from './job.ts'
 import { PayloadForm } from './payload.ts'
-
-/** A kind of work that is queued now and done later. */
-export interface Job<Input = unknown, Output = unknown> {
-  readonly name: string
-  readonly policy: JobPolicy
-  /**
-   * Puts a job into the queue as a part of the caller's transaction: it is there once that commits, and never was when
-   * it is rolled back.
-   *
-   * @param tx of the service's database: that of `transaction()`, a client of `pg` inside a transaction, or a pool,
-   *   for a transaction of its own; anything with the `query` of `pg`
-   * @throws JobPayloadError, JobPayloadTooLargeError, UnknownJobError, JobsNotOpenError, SettingError; TierOverloadedError
-   *   when its tier breaks its promise: see `whenLate`
-   */
-  enqueue(tx: Transaction, input: Input, options?: EnqueueOptions): Promise<JobTicket>
-  /** Puts many into the queue with few statements; the answer is in the order of `inputs`. See {@link enqueue}. */
-  enqueueMany(
-    tx: Transaction,
-    inputs: readonly Input[],
-    options?: EnqueueOptions
-  ): Promise<readonly JobTicket[]>
-  /** What `run` of its options does, without any queue: for tests. */
-  perform(input: Input, run: JobRun | TransactionalJobRun): Promise<Output>
-  /** The payload as it is stored. @throws JobPayloadError, JobPayloadTooLargeError */
-  write(input: Input): string
-  /** @throws JobPayloadUnreadableError */
-  read(payload: string): Input
-  /** @returns `undefined` for a result that is `undefined` itself. @throws JobPayloadError, JobPayloadTooLargeError */
-  writeResult(output: Output): string | undefined
-  uniqueOf(input: Input): UniqueKey | undefined
-}
+import { checkUnique } from './unique-key.ts'
 
 /**
  * Says what a job is. It is run by the workers of a service that lists it in its jobs.
@@ -90,14 +59,4 @@ export function defineJob<
     },
   }
   return job
-}
-
-/** @throws SettingError for a key that is empty or longer than 200, or a window of less than 1 ms */
-export function checkUnique (given: string | UniqueKey, setting: string): UniqueKey {
-  const unique = typeof given === 'string' ? { key: given } : given
-  if (typeof unique.key !== 'string' || unique.key === '' || unique.key.length > 200)
-    throw new SettingError(setting, 'a key of 1 to 200 characters', unique.key)
-  if (unique.for !== undefined && !(parseDuration(unique.for, `${setting}.for`) >= 1))
-    throw new SettingError(`${setting}.for`, 'at least 1 ms', unique.for)
-  return unique
 }

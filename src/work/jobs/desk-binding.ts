@@ -1,8 +1,8 @@
 import type { Pool } from 'pg'
 import { poolOf, type Transaction } from '../../data/index.ts'
-import type { Job } from './define-job.ts'
 import { JobsNotOpenError } from './errors.ts'
 import type { EnqueueOptions, JobTicket } from './job-options.ts'
+import type { Job } from './job.ts'
 
 /** Where jobs are enqueued: what a job needs of an open queue. */
 export interface JobDesk {

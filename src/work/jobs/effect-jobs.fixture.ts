@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
-import { defineJob, type Job } from './define-job.ts'
+import { defineJob } from './define-job.ts'
+import type { Job } from './job.ts'
 
 interface Numbered {
   readonly n: number

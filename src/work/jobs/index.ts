@@ -14,7 +14,7 @@ export {
   type RedriveOptions,
   type RedriveProgress,
 } from './dead/index.ts'
-export { defineJob, type Job } from './define-job.ts'
+export { defineJob } from './define-job.ts'
 export {
   JobCancelledError,
   JobLeaseLostError,
@@ -31,6 +31,7 @@ export type { EnqueueOptions, JobOptions, JobTicket, RetryOptions, UniqueKey } f
 export type { JobPolicy } from './job-policy.ts'
 export type { JobApp, JobProgress, JobRun, TransactionalJobRun } from './job-run.ts'
 export { isFinal, type JobStatus, statusOf } from './job-status.ts'
+export type { Job } from './job.ts'
 export type { OpenJobsOptions, TierOptions, WorkerOptions } from './jobs-options.ts'
 export type { Jobs, JobWorker, WaitOptions } from './jobs.ts'
 export { openJobs } from './open-jobs.ts'

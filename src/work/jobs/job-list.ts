@@ -1,6 +1,6 @@
 import { SettingError } from '../../kernel/index.ts'
-import type { Job } from './define-job.ts'
 import { UnknownJobError } from './errors.ts'
+import type { Job } from './job.ts'
 import type { Schedule } from './schedule.ts'
 import type { Tier } from './tier.ts'
 

@@ -8,10 +8,11 @@ import {
   SettingError,
   uuidv7,
 } from '../../kernel/index.ts'
-import { checkUnique, type Job } from './define-job.ts'
 import type { EnqueueOptions, UniqueKey } from './job-options.ts'
 import { checkAttempts, checkExpires, checkPriority } from './job-policy.ts'
+import type { Job } from './job.ts'
 import type { NewJob } from './store/index.ts'
+import { checkUnique } from './unique-key.ts'
 
 export interface NewJobParts {
   readonly clock: Clock

@@ -1,6 +1,6 @@
 import { Cron } from 'croner'
 import { SettingError } from '../../kernel/index.ts'
-import type { Job } from './define-job.ts'
+import type { Job } from './job.ts'
 
 /** What happens to runs whose time passed while no worker was up: none, the latest one, or all of the last 100. */
 export type MissedRuns = 'skip' | 'once' | 'all'
