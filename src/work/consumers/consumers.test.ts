@@ -3,9 +3,11 @@ import { test } from 'node:test'
 import { waitUntil } from '../../engines/wait-until.fixture.ts'
 import { type Context, currentContext, manualClock } from '../../kernel/index.ts'
 import { type FinishedSpan, Tracer } from '../../telemetry/index.ts'
+import { ConsumerStore } from './consumer-store.ts'
 import { consumerTest } from './consumers.fixture.ts'
 import { type Consumer, type ConsumerOptions, defineConsumer, type Handling } from './define-consumer.ts'
 import { InboxSweeper } from './inbox-sweeper.ts'
+import { readMessage } from './message-text.ts'
 import { orderPlaced, placed } from './orders.fixture.ts'
 
 const write = async ({ orderId, nth }: { orderId: string; nth: number }, { tx }: Handling): Promise<void> => {
@@ -367,6 +369,29 @@ test('what was handled long ago is forgotten, and nothing else', async () => {
   await waitUntil('the old one is forgotten', async () => (await left()).length === 1)
   assert.deepEqual(await left(), [t.source.sent[1]!.id])
   sweeper.close()
+})
+
+test('an event that fails while its key is held by somebody else already goes behind the others', async () => {
+  await using t = await consumerTest()
+  await t.open([billing()])
+  const store = new ConsumerStore(t.pool, 'billing', undefined)
+  const { incarnation } = await store.place(1_000)
+  const verdict = { dead: true, waitMs: 0, failure: { name: 'Error', message: 'no', fingerprint: 'x' } }
+  const [first, second] = [placed('a', 1), placed('a', 2)]
+  assert.equal(await store.hold(incarnation, first, verdict), true)
+  assert.equal(await store.hold(incarnation, second, { ...verdict, dead: false }), true)
+  assert.equal(await store.hold(incarnation, second, verdict), false, 'it is known')
+  const { rows } = await t.pool.query<{ message: string }>(
+    'SELECT message FROM plimsoll_held_message ORDER BY seq'
+  )
+  assert.deepEqual(rows.map(({ message }) => readMessage(message).id), [first.id, second.id])
+  const { rows: keys } = await t.pool.query('SELECT dead, attempts FROM plimsoll_held_key')
+  assert.deepEqual(keys, [{ dead: true, attempts: 1 }])
+  assert.equal(
+    await store.hold(incarnation + 1, placed('b', 1), verdict),
+    false,
+    'the consumer has been replayed'
+  )
 })
 
 test('a definition that cannot work is refused, and so is a source that nobody has', async () => {

@@ -1,8 +1,15 @@
 import type { Pool } from 'pg'
-import { type Cancel, type Clock, type Random, runWithoutContext, sleep } from '../../kernel/index.ts'
+import {
+  type Cancel,
+  type Clock,
+  fullJitter,
+  type Random,
+  runWithoutContext,
+  sleep,
+} from '../../kernel/index.ts'
 import { comparePositions, type LogPosition } from '../events/index.ts'
 import type { HeldLease, Leases } from '../lease/index.ts'
-import type { LogBatch, LoggedMessage, OutboxLog } from '../outbox/index.ts'
+import { type LogBatch, type LoggedMessage, LogTruncatedError, type OutboxLog } from '../outbox/index.ts'
 import type { Backlog, Delivery, EventStream, Subscription } from './event-source.ts'
 import { placeName } from './log-places.ts'
 import { ShardProgress } from './shard-progress.ts'
@@ -21,6 +28,8 @@ export interface LogStreamOptions {
   readonly random: Random
 }
 
+/** Between tries while the database is away. */
+const awayPauses = { baseMs: 100, capMs: 5_000 } as const
 /** The place is saved so often while it moves, in milliseconds. */
 const saveEveryMs = 500
 /** And so often where only others' transactions have moved the end of the log, which retention wants to know. */
@@ -90,20 +99,26 @@ export class LogStream implements EventStream {
   }
 
   async pull (limit: number, signal: AbortSignal): Promise<readonly Delivery[]> {
+    const { clock, random } = this.#options
     const either = AbortSignal.any([signal, this.#ended.signal])
-    while (!signal.aborted) {
+    for (let failures = 0; !signal.aborted;) {
       if (this.#ended.signal.aborted) throw this.#ended.signal.reason
       const { promise: changed } = this.#changed
-      const deliveries = await this.#read(limit)
-      if (deliveries.length > 0) return deliveries
-      await this.#wait(changed, either)
+      try {
+        const deliveries = await this.#read(limit)
+        if (deliveries.length > 0) return deliveries
+        failures = 0
+        await this.#wait(changed, either)
+      } catch (error) {
+        if (error instanceof LogTruncatedError) throw error
+        await sleep(clock, fullJitter(++failures, awayPauses, random), either).catch(() => {})
+      }
     }
     return []
   }
 
   async backlog (): Promise<Backlog> {
     const { log, subscription: { types }, shards } = this.#options
-    const head = await log.head()
     const oldest = await Promise.all([...this.#shards.values()].map(async ({ at, progress }) => {
       const { messages: [first] } = await log.read({
         after: progress.done,
@@ -111,16 +126,11 @@ export class LogStream implements EventStream {
         types,
         shard: { of: shards, at },
       })
-      return { behind: head.position - progress.done.position, oldestAtMs: first?.occurredAtMs }
+      return first?.occurredAtMs
     }))
-    const waiting = oldest.filter(({ oldestAtMs }) => oldestAtMs !== undefined)
-    const behind = waiting.reduce((most, { behind }) => behind > most ? behind : most, 0n)
-    return {
-      messages: Number(behind),
-      oldestAtMs: waiting.length === 0 ?
-        undefined :
-        Math.min(...waiting.map(({ oldestAtMs }) => oldestAtMs ?? Number.POSITIVE_INFINITY)),
-    }
+    const waiting = oldest.filter((atMs) => atMs !== undefined)
+    // How many there are, only counting would tell.
+    return { messages: undefined, oldestAtMs: waiting.length === 0 ? undefined : Math.min(...waiting) }
   }
 
   close (): Promise<void> {

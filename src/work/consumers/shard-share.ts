@@ -58,8 +58,14 @@ export class ShardShare {
       if (this.#held.has(shard)) continue
       const lease = await leases.take(`${name} ${shard}`)
       if (lease === undefined) continue
-      this.#held.set(shard, lease)
-      await onTaken(shard, lease)
+      try {
+        await onTaken(shard, lease)
+        this.#held.set(shard, lease)
+      } catch (error) {
+        // Nobody would read it while we hold it.
+        await lease.release()
+        throw error
+      }
     }
   }
 
