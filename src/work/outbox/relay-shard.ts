@@ -30,6 +30,9 @@ export interface RelayShardOptions {
   readonly onRefused: (error: Error | undefined) => void
 }
 
+/** A batch, and what to add to our clock to have the server's. */
+type ReadBatch = TimedBatch & { readonly offsetMs: number }
+
 /** How long an idle shard waits before it looks at what it has set aside, in milliseconds. */
 const restMs = 1_000
 /** So often a round is repeated at once before a message that the broker does not take is set aside. */
@@ -58,7 +61,7 @@ export class RelayShard {
     const soft = AbortSignal.any([stop, lease.signal])
     const hard = AbortSignal.any([abort, lease.signal])
     let position = await this.#claim()
-    let ahead: Promise<TimedBatch> | undefined
+    let ahead: Promise<ReadBatch> | undefined
     while (!soft.aborted && position !== undefined) {
       await this.#tryParked(hard)
       const batch = await (ahead ?? this.#read(position))
@@ -86,28 +89,28 @@ export class RelayShard {
     })
   }
 
-  async #read (after: LogPosition): Promise<TimedBatch> {
-    const { outbox, batch, shard, metrics, logger, name } = this.#options
+  async #read (after: LogPosition): Promise<ReadBatch> {
+    const { outbox, batch, shard, metrics, logger, name, clock } = this.#options
     try {
-      return await outbox.read({ after, limit: batch, shard })
+      const read = await outbox.read({ after, limit: batch, shard })
+      return { ...read, offsetMs: read.serverMs - clock.now() }
     } catch (error) {
       if (!(error instanceof LogTruncatedError)) throw error
       metrics.truncated.add()
       logger?.error({ err: error }, `${name} goes on behind events that were dropped before it had read them`)
-      return await outbox.read({ after: error.tail, limit: batch, shard })
+      return await this.#read(error.tail)
     }
   }
 
   /** Publishes a batch, and notes how far it came. @returns where to read on; `undefined`: the shard is not ours */
   async #relay (
     from: LogPosition,
-    batch: TimedBatch,
+    batch: ReadBatch,
     soft: AbortSignal,
     hard: AbortSignal
   ): Promise<LogPosition | undefined> {
     const { clock, outbox, name, lease, parked } = this.#options
-    const offsetMs = batch.serverMs - clock.now()
-    const { parkings, unconfirmed } = await this.#publish(batch.messages, offsetMs, soft, hard)
+    const { parkings, unconfirmed } = await this.#publish(batch.messages, batch.offsetMs, soft, hard)
     // When it was stopped in the middle: up to the first that is not confirmed.
     const at = unconfirmed === undefined ? -1 : batch.messages.indexOf(unconfirmed)
     const next = unconfirmed === undefined ? batch.next : batch.messages[at - 1]?.position ?? from

@@ -121,10 +121,10 @@ test('an event that is committed into a segment while that waits to be emptied i
   await outbox.checkpoints.open('reader', 'start')
   for (let turn = 0; turn < 6; turn++) await pass(under, 11)
   await pool.query(`update plimsoll_outbox_segment set closed_at = closed_at - interval '11 s'`)
-  let waited = false
+  const waited = new AbortController()
   // Its patience is short: on a busy machine, the first time may be over before it is seen.
   const kept = (async () => {
-    while (!waited) await outbox.upkeep()
+    while (!waited.signal.aborted) await outbox.upkeep()
   })()
   await waitUntil('upkeep waits for the segment', async () => {
     const { rowCount } = await pool.query(
@@ -132,7 +132,7 @@ test('an event that is committed into a segment while that waits to be emptied i
     )
     return rowCount! > 0
   })
-  waited = true
+  waited.abort()
   await slow.end('commit')
   await kept
   assert.deepEqual(numbersOf(await under.all()), [1])

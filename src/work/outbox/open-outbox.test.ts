@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import pg from 'pg'
+import { testDatabase } from '../../engines/embedded/embedded.fixture.ts'
+import { waitUntil } from '../../engines/wait-until.fixture.ts'
+import { manualClock } from '../../kernel/index.ts'
+import { openOutbox } from './open-outbox.ts'
+import { counted, numbersOf, testOutbox } from './outbox.fixture.ts'
+
+test('a reader that has waited for long is woken at once by what its own process emits', async () => {
+  const clock = manualClock()
+  await using under = await testOutbox({ clock, idlePause: '1h' })
+  await under.quiet()
+  const woken = under.outbox.wait(await under.outbox.head(), 1e9, new AbortController().signal)
+  // Two timers wait: that of the reader, and that of the next look.
+  for (let look = 0; look < 10; look++) {
+    clock.advance(1_000)
+    await waitUntil('the look is over', () => clock.pending() === 2)
+  }
+  await under.emit('a', 1)
+  await under.quiet()
+  clock.advance(2)
+  assert.equal(await woken, true)
+})
+
+test('the tables are in the schema that is named, and events of two outboxes do not mix', async () => {
+  await using database = await testDatabase()
+  const pools = ['Own "a"', 'own_b'].map(() => new pg.Pool({ connectionString: database.url, max: 3 }))
+  const [a, b] = await Promise.all(
+    ['Own "a"', 'own_b'].map((schema, at) => openOutbox({ pool: pools[at]!, schema }))
+  )
+  await counted.emit(pools[0]!, { key: 'a', n: 1 })
+  await counted.emit(pools[1]!, { key: 'a', n: 2 })
+  for (const [outbox, n] of [[a!, 1], [b!, 2]] as const) {
+    await waitUntil('it is read', async () => {
+      const { messages } = await outbox.read({ after: undefined, limit: 5 })
+      return messages.length === 1 && numbersOf(messages)[0] === n
+    })
+    await outbox.checkpoints.open('reader', 'head')
+    await outbox.upkeep()
+    assert.equal((await outbox.checkpoints.list()).length, 1)
+    await outbox.close()
+  }
+  await assert.rejects(counted.emit(pools[0]!, { key: 'a', n: 1 }), { code: 'EVENTS_NOT_OPEN' })
+  for (const pool of pools) await pool.end()
+})
+
+test('settings that break their rule stop the outbox', async () => {
+  const pool = new pg.Pool()
+  for (
+    const wrong of [{ keep: '1ms' }, { keep: 'x' as '1s' }, { idlePause: '1ms' }, {
+      forsakeAfter: 'x' as '1s',
+    }] as const
+  )
+    await assert.rejects(openOutbox({ pool, ...wrong }), { code: 'SETTING_INVALID' })
+})
