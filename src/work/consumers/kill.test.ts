@@ -11,7 +11,7 @@ import type { ProcessOrder } from './consumer-process.fixture.ts'
 import { orderPlaced } from './orders.fixture.ts'
 
 const orders = 20
-const perOrder = 20
+const perOrder = 12
 
 interface Rig extends AsyncDisposable {
   readonly pool: pg.Pool
@@ -67,7 +67,7 @@ async function killInTurns (t: TestContext, batch: boolean): Promise<void> {
   const random = seededRandom(7)
   const running = [ledger.start(), ledger.start()]
   let kills = 0
-  for (let next = 25; next < orders * perOrder - 50; next += 40 + Math.floor(random() * 60)) {
+  for (let next = 25; next < orders * perOrder - 40; next += 30 + Math.floor(random() * 40)) {
     await waitUntil(`${next} effects`, async () => (await ledger.effects()).length >= next)
     const victim = running.shift()!
     victim.kill('SIGKILL')

@@ -24,10 +24,6 @@ export class Lanes {
     return this.#size
   }
 
-  has (key: string): boolean {
-    return this.#lanes.has(key)
-  }
-
   add (key: string, task: LaneTask): void {
     this.#size++
     const lane = this.#lanes.get(key)
