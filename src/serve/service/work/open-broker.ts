@@ -2,6 +2,7 @@ import { kafkaEngine, natsEngine, rabbitmqEngine } from '../../../engines/index.
 import { SettingError } from '../../../kernel/index.ts'
 import type { KafkaTopic, NatsStreamOptions, RabbitmqExchangeOptions } from '../../../work/brokers/index.ts'
 import type { EventSource } from '../../../work/consumers/index.ts'
+import type { Leases } from '../../../work/lease/index.ts'
 import type { Publisher } from '../../../work/outbox/index.ts'
 import type { ServiceEnvironment } from '../environment.ts'
 
@@ -27,7 +28,8 @@ export interface Broker {
 export async function openBroker (
   urls: readonly string[],
   places: BrokerPlaces,
-  { telemetry: { logger }, lifecycle, health }: ServiceEnvironment
+  leases: Leases,
+  { settings, telemetry: { logger }, lifecycle, health }: ServiceEnvironment
 ): Promise<Broker> {
   const kinds = new Set(urls.map(kindOf))
   const [kind] = kinds
@@ -49,7 +51,11 @@ export async function openBroker (
     if (kind === 'nats') {
       const engine = natsEngine({ url: urls, onConnectionError })
       const options = { ...places.nats, engine }
-      return { engine, publisher: natsPublisher(options), source: natsSource({ ...options, onError }) }
+      return {
+        engine,
+        publisher: natsPublisher(options),
+        source: natsSource({ ...options, leases, ackWait: settings.work.lease, onError }),
+      }
     }
     if (kind === 'rabbitmq') {
       const engine = rabbitmqEngine({ url: urls, onConnectionError })

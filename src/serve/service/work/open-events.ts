@@ -52,7 +52,7 @@ export async function openEvents (
   const parts: WorkPart[] = [{ name: 'outbox', start: () => outbox.start(), drain: async () => {} }]
 
   const { urls } = settings.broker
-  const broker = urls.length === 0 ? undefined : await openBroker(urls, places, environment)
+  const broker = urls.length === 0 ? undefined : await openBroker(urls, places, leases, environment)
   if (broker !== undefined) {
     const relay = openRelay({ outbox, publisher: broker.publisher, leases, registry, logger })
     await lifecycle.start({ name: 'relay', close: () => relay.close() })

@@ -46,6 +46,8 @@ export function natsSource (options: NatsSourceOptions): EventSource {
       open: (closing) =>
         openDurableStream({ engine, place, leases, ackWaitMs, subscription, clock }, closing),
     })
+    // Who stands by waits for as long as another process is well: that is no reason not to start.
+    if (leases !== undefined) return stream
     try {
       await stream.ready(signal)
     } catch (error) {
