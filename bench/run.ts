@@ -21,6 +21,7 @@ import { idle } from './idle/idle.ts'
 import { ledger } from './ledger/ledger.ts'
 import { limiter } from './limiter/limiter.ts'
 import { overload } from './overload/index.ts'
+import { projection } from './projection/projection.ts'
 import { purge } from './purge/purge.ts'
 import { read } from './read/read.ts'
 import { reload } from './reload/reload.ts'
@@ -44,6 +45,7 @@ const benchmarks: readonly Benchmark[] = [
   read,
   replica,
   purge,
+  projection,
   ledger,
 ]
 

@@ -84,7 +84,7 @@ async function openConsumersOf (
   { environment: { telemetry, lifecycle }, pool, schema, outbox, leases, parts }: Opened
 ): Promise<Consumers> {
   const { logSource, openConsumers } = await import('../../../work/consumers/index.ts')
-  const log = logSource({ log: outbox, pool, leases })
+  const log = logSource({ log: outbox, pool, leases, schema })
   const { registry, logger, tracer } = telemetry
   const opened = await openConsumers({
     pool,
