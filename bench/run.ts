@@ -18,6 +18,7 @@ import {
 } from './harness/index.ts'
 import { idempotency } from './idempotency/idempotency.ts'
 import { idle } from './idle/idle.ts'
+import { jobs } from './jobs/jobs.ts'
 import { ledger } from './ledger/ledger.ts'
 import { limiter } from './limiter/limiter.ts'
 import { overload } from './overload/index.ts'
@@ -28,6 +29,7 @@ import { reload } from './reload/reload.ts'
 import { replica } from './replica/replica.ts'
 import { start } from './start/start.ts'
 import { stream } from './stream/stream.ts'
+import { tenants } from './tenants/tenants.ts'
 
 const benchmarks: readonly Benchmark[] = [
   floor,
@@ -45,6 +47,8 @@ const benchmarks: readonly Benchmark[] = [
   read,
   replica,
   purge,
+  jobs,
+  tenants,
   projection,
   ledger,
 ]
