@@ -241,8 +241,18 @@ test('more shards begin where the last of the old ones was; fewer are not made',
   }
   await under.emit('a', 6)
   {
-    await using second = await testRelay(under, { shards: 3 })
+    await using second = await testRelay(under, { shards: 2 })
     await waitUntil('the sixth is published', () => second.of('a').includes(6))
+    assert.deepEqual(second.of('a'), [6])
+    await second.relay.drain(5_000)
+  }
+  // As it is when one of the two has been slow.
+  const fifth = (await under.all())[4]!.position
+  const [, slow] = await under.outbox.checkpoints.list()
+  await under.outbox.checkpoints.save(under.pool, slow!.name, fifth, slow!.token)
+  {
+    await using second = await testRelay(under, { shards: 3 })
+    await waitUntil('the sixth is published again', () => second.of('a').includes(6))
     assert.deepEqual(second.of('a'), [6])
     await second.relay.drain(5_000)
   }
