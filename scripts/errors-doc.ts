@@ -13,6 +13,11 @@ import { limitProblems } from '../src/protect/limit/index.ts'
 import { verifyProblems } from '../src/protect/verify/index.ts'
 import { listenProblems } from '../src/serve/listen/index.ts'
 import { computeProblems, requestProblems } from '../src/serve/pipeline/index.ts'
+import { jobRouteProblems } from '../src/serve/service/work/index.ts'
+import { exportProblems } from '../src/work/exports/index.ts'
+import { pressureProblems } from '../src/work/jobs/index.ts'
+import { projectionProblems } from '../src/work/projections/index.ts'
+import { sagaProblems } from '../src/work/saga/index.ts'
 
 const groups: Readonly<Record<string, Readonly<Record<string, ExplainedProblemKind>>>> = {
   'Requests': { ...listenProblems, ...requestProblems },
@@ -23,6 +28,13 @@ const groups: Readonly<Record<string, Readonly<Record<string, ExplainedProblemKi
   'Payloads and batches': { ...payloadProblems, ...batchProblems },
   'Pages and resources': { ...pageProblems, ...resourceProblems },
   'Database and compute': { ...poolProblems, ...replicaProblems, ...computeProblems },
+  'Work behind the request': {
+    ...pressureProblems,
+    ...jobRouteProblems,
+    ...exportProblems,
+    ...sagaProblems,
+    ...projectionProblems,
+  },
 }
 
 const file = new URL('../docs/errors.md', import.meta.url)

@@ -10,10 +10,10 @@ import {
   newJob,
   newJobs,
   someTier,
+  type StoreTest,
   tenantsOf,
   tierOf,
 } from './store-under-test.fixture.ts'
-import type { StoreTest } from './store.contract.ts'
 
 /** What a store promises of caps. */
 export function testCaps (storeTest: StoreTest): void {

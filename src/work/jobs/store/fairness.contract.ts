@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { claimed, enqueued, newJobs, settleDone, someTier, tenantsOf } from './store-under-test.fixture.ts'
-import type { StoreTest } from './store.contract.ts'
 
 /** What a store promises of fairness between tenants. */
 export function testFairness (storeTest: StoreTest): void {

@@ -14,9 +14,9 @@ import {
   newJobs,
   settleDone,
   someTier,
+  type StoreTest,
   tierOf,
 } from './store-under-test.fixture.ts'
-import type { StoreTest } from './store.contract.ts'
 
 /** What every store promises of leases: nobody loses a job, and nobody writes for a job that is another's. */
 export function testLeases (storeTest: StoreTest): void {

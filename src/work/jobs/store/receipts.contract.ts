@@ -12,9 +12,9 @@ import {
   newJobs,
   settleDone,
   someTier,
+  type StoreTest,
   tierOf,
 } from './store-under-test.fixture.ts'
-import type { StoreTest } from './store.contract.ts'
 
 /** What every store promises of receipts and cancellation. */
 export function testReceipts (storeTest: StoreTest): void {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
 import type { Pool } from 'pg'
 import { waitUntil } from '../../../engines/wait-until.fixture.ts'
 import { uuidv7 } from '../../../kernel/index.ts'
@@ -21,6 +22,13 @@ export interface JobStoreUnderTest extends AsyncDisposable {
 
 /** What a store may leave out; its tests are reported as skipped, by name. */
 export type JobStoreLack = 'fairness' | 'caps' | 'names' | 'partial give-back' | 'priority order' | 'suspects'
+
+/** Names a test of every store, and gives it the store. */
+export type StoreTest = (
+  claim: string,
+  run: (under: JobStoreUnderTest, t: TestContext) => Promise<void>,
+  needs?: JobStoreLack
+) => void
 
 export const failure: JobFailure = { name: 'TypeError', code: 'E_ODD', message: 'odd', fingerprint: 'f00' }
 

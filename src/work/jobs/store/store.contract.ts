@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, test, type TestContext } from 'node:test'
+import { after, test } from 'node:test'
 import { transaction } from '../../../data/index.ts'
 import { uuidv7 } from '../../../kernel/index.ts'
 import { testCaps } from './caps.contract.ts'
@@ -20,18 +20,12 @@ import {
   newJobs,
   settleDone,
   someTier,
+  type StoreTest,
   tierOf,
 } from './store-under-test.fixture.ts'
 import { testUniqueKeys } from './unique.contract.ts'
 
 export type { JobStoreLack, JobStoreUnderTest } from './store-under-test.fixture.ts'
-
-/** Names a test of every store, and gives it the store. */
-export type StoreTest = (
-  claim: string,
-  run: (under: JobStoreUnderTest, t: TestContext) => Promise<void>,
-  needs?: JobStoreLack
-) => void
 
 /**
  * What every store of jobs promises.

@@ -8,9 +8,9 @@ import {
   newJob,
   settleDone,
   someTier,
+  type StoreTest,
   tierOf,
 } from './store-under-test.fixture.ts'
-import type { StoreTest } from './store.contract.ts'
 
 /** What every store promises of unique keys. */
 export function testUniqueKeys (storeTest: StoreTest): void {
