@@ -147,6 +147,38 @@ describe('against a real server', { skip: natsProgram.skip }, () => {
     await other.check(forever)
     await using wrong = natsPublisher({ engine, stream: 'wrong', subjects: 'other.inside' })
     await assert.rejects(wrong.check(forever), /overlap/)
+    const manager = await jetstreamManager(await engine.connect())
+    await manager.streams.add({ name: 'elsewhere', subjects: ['misled.>'] })
+    await manager.streams.add({ name: 'misled', subjects: ['nothing.>'] })
+    await using misled = natsPublisher({ engine, stream: 'misled' })
+    const [led] = await misled.publish([someMessage()], forever)
+    assert.ok(led?.kind === 'refused' && led.retryable)
+    assert.match(led.error.message, /expected stream does not match/)
+  })
+
+  test('what is held longer than the server waits does not come twice; what is given back comes at once', async () => {
+    await using engine = natsEngine({ url: server.url })
+    await using publisher = natsPublisher({ engine, stream: 'held' })
+    const [first, second] = [someMessage({ key: 'k' }), someMessage({ key: 'k' })]
+    await publisher.publish([first, second], forever)
+    const wish = { incarnation: 1, types: ['order.placed'], from: 'beginning', window: 9 } as const
+    const patient = await natsSource({ engine, stream: 'held', ackWait: '1s' })
+      .subscribe({ ...wish, consumer: 'patient' }, forever)
+    const held = [...await patient.pull(1, forever), ...await patient.pull(1, forever)]
+    assert.deepEqual(await patient.pull(1, AbortSignal.timeout(1_600)), [])
+    const manager = await jetstreamManager(await engine.connect())
+    const { num_ack_pending: open, num_redelivered: again } = await manager.consumers.info('held', 'patient')
+    assert.deepEqual([open, again], [2, 0])
+    for (const delivery of held) delivery.ack()
+    await patient.close()
+    assert.equal((await manager.consumers.info('held', 'patient')).num_ack_pending, 0)
+    const hasty = await natsSource({ engine, stream: 'held', ackWait: '10m' })
+      .subscribe({ ...wish, consumer: 'hasty' }, forever)
+    const [back] = await hasty.pull(1, forever)
+    back?.giveBack(0)
+    const [same] = await hasty.pull(1, AbortSignal.timeout(10_000))
+    assert.equal(same?.message.id, first.id)
+    await hasty.close()
   })
 
   test('consumers of one name stand by for each other where there are leases', async () => {
