@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict'
-import { claimed, enqueued, newJobs, settleDone, someTier, tenantsOf } from './store-under-test.fixture.ts'
+import {
+  claimed,
+  enqueued,
+  newJobs,
+  settleDone,
+  someTier,
+  type StoreTest,
+  tenantsOf,
+} from './store-under-test.fixture.ts'
 
 /** What a store promises of fairness between tenants. */
 export function testFairness (storeTest: StoreTest): void {
