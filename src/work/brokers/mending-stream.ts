@@ -33,6 +33,8 @@ export class MendingStream implements EventStream {
   readonly #options: MendingOptions
   readonly #closing: AbortController = new AbortController()
   #opening: Promise<BrittleStream> | undefined
+  /** Once it is open. */
+  #stream: BrittleStream | undefined
   #failures = 0
   #closed: Promise<void> | undefined
 
@@ -48,7 +50,7 @@ export class MendingStream implements EventStream {
       this.#closing.signal.throwIfAborted()
       const opening = this.#opening ??= this.#options.open(this.#closing.signal)
       try {
-        return await untilAborted(opening, signal)
+        return this.#stream = await untilAborted(opening, signal)
       } catch (error) {
         if (signal.aborted) throw signal.reason
         await this.#mend(opening, error, signal)
@@ -77,8 +79,7 @@ export class MendingStream implements EventStream {
   }
 
   async backlog (): Promise<Backlog> {
-    const stream = await this.#opening?.catch(() => undefined)
-    return await stream?.backlog() ?? { messages: undefined, oldestAtMs: undefined }
+    return await this.#stream?.backlog() ?? { messages: undefined, oldestAtMs: undefined }
   }
 
   close (): Promise<void> {
@@ -93,7 +94,7 @@ export class MendingStream implements EventStream {
   ): Promise<void> {
     const { onError, clock, random } = this.#options
     if (this.#closing.signal.aborted) throw this.#closing.signal.reason
-    if (this.#opening === broken) this.#opening = undefined
+    if (this.#opening === broken) this.#opening = this.#stream = undefined
     await this.#drop(broken)
     onError(error)
     await sleep(

@@ -209,19 +209,15 @@ describe('against a real server', { skip: natsProgram.skip }, () => {
       window: 9,
     } as const
     const source = natsSource({ engine, stream: 'leased', leases: leases as never })
-    const first = await source.subscribe(wish, forever)
-    assert.deepEqual([...held.keys()], ['source nats leased one at a time'])
-    let isOpen = false
-    const opening = source.subscribe(wish, forever).then((stream) => {
-      isOpen = true
-      return stream
-    })
     await publisher.publish([someMessage()], forever)
+    const first = await source.subscribe(wish, forever)
     const [delivery] = await first.pull(1, AbortSignal.timeout(10_000))
-    assert.equal(isOpen, false)
     assert.ok(delivery !== undefined)
+    assert.deepEqual([...held.keys()], ['source nats leased one at a time'])
+    const second = await source.subscribe(wish, forever)
+    assert.deepEqual(await second.pull(1, AbortSignal.timeout(50)), [])
+    assert.deepEqual(await second.backlog?.(), { messages: undefined, oldestAtMs: undefined })
     await first.close()
-    const second = await opening
     const [again] = await second.pull(1, AbortSignal.timeout(10_000))
     assert.equal(again?.message.id, delivery.message.id)
     assert.equal(again.deliveredBefore, 1)
