@@ -21,6 +21,7 @@ import { idle } from './idle/idle.ts'
 import { jobs } from './jobs/jobs.ts'
 import { ledger } from './ledger/ledger.ts'
 import { limiter } from './limiter/limiter.ts'
+import { outbox } from './outbox/outbox.ts'
 import { overload } from './overload/index.ts'
 import { projection } from './projection/projection.ts'
 import { purge } from './purge/purge.ts'
@@ -49,6 +50,7 @@ const benchmarks: readonly Benchmark[] = [
   purge,
   jobs,
   tenants,
+  outbox,
   projection,
   ledger,
 ]

@@ -1,5 +1,4 @@
-import type { Pool } from 'pg'
-import type { CursorKeys, Reads, StatementObserver } from '../../data/index.ts'
+import type { CursorKeys, GovernedPool, Reads, StatementObserver } from '../../data/index.ts'
 import { postgresEngine } from '../../engines/index.ts'
 import { SettingError } from '../../kernel/index.ts'
 import type { ServiceEnvironment } from './environment.ts'
@@ -7,7 +6,7 @@ import { derivedSecret, secretsOf } from './secrets.ts'
 import type { ServiceDatabase } from './service.ts'
 
 export interface OpenDatabase {
-  readonly data: Pool
+  readonly data: GovernedPool
   readonly reads: Reads
   readonly cursors: CursorKeys
 }

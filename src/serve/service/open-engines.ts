@@ -1,6 +1,5 @@
 import type { Redis } from 'ioredis'
-import type { Pool } from 'pg'
-import type { CursorKeys, Reads } from '../../data/index.ts'
+import type { CursorKeys, GovernedPool, Reads } from '../../data/index.ts'
 import { redisEngine } from '../../engines/index.ts'
 import { SettingError } from '../../kernel/index.ts'
 import type { Compute } from '../compute/index.ts'
@@ -10,7 +9,7 @@ import type { Service } from './service.ts'
 
 /** What a service asks for, connected; `undefined` for what it does not. Closed by the environment's lifecycle. */
 export interface Engines {
-  readonly data: Pool | undefined
+  readonly data: GovernedPool | undefined
   /** There when the service has a database; reads go to its primary where it has no replicas. */
   readonly reads: Reads | undefined
   /** Sign the cursors of pages. */

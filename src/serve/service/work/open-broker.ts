@@ -10,7 +10,8 @@ import type { ServiceEnvironment } from '../environment.ts'
 export interface BrokerPlaces {
   readonly nats?: NatsStreamOptions
   readonly rabbitmq?: RabbitmqExchangeOptions
-  readonly kafka?: { readonly topic?: KafkaTopic }
+  /** `topics` are those that are read, where `topic` is a function. */
+  readonly kafka?: { readonly topic?: KafkaTopic; readonly topics?: readonly string[] }
 }
 
 /** The broker of a service, both ways. */

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg'
+import type { GovernedPool } from '../../../data/index.ts'
 import type { Consumer, Consumers, EventSource } from '../../../work/consumers/index.ts'
 import type { Leases } from '../../../work/lease/index.ts'
 import type { Outbox } from '../../../work/outbox/index.ts'
@@ -33,7 +33,7 @@ const longestLeaseMs = 10_000
 export async function openEvents (
   { schema, consumers, projections, broker: places }: EventsSource,
   environment: ServiceEnvironment,
-  pool: Pool
+  pool: GovernedPool
 ): Promise<OpenEvents> {
   const { settings, telemetry: { registry, logger }, lifecycle, health, onProgress } = environment
   onProgress('opening the outbox')
@@ -46,7 +46,13 @@ export async function openEvents (
     onError: (error) => logger.warn({ err: error }, 'leases could not be renewed just now'),
   })
   await lifecycle.start({ name: 'leases', close: () => leases.close() })
-  const outbox = await openOutbox({ ...common, keep: settings.events.keep, registry, logger })
+  const outbox = await openOutbox({
+    ...common,
+    background: pool.reserve('relay'),
+    keep: settings.events.keep,
+    registry,
+    logger,
+  })
   await lifecycle.start({ name: 'outbox', close: () => outbox.close() })
   health.addCheck({ name: 'outbox', required: false, run: () => outbox.check() })
   const parts: WorkPart[] = [{ name: 'outbox', start: () => outbox.start(), drain: async () => {} }]
@@ -70,7 +76,7 @@ export async function openEvents (
 
 interface Opened {
   readonly environment: ServiceEnvironment
-  readonly pool: Pool
+  readonly pool: GovernedPool
   readonly schema: string | undefined
   readonly outbox: Outbox
   readonly leases: Leases

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { Pool } from 'pg'
+import type { GovernedPool } from '../../../data/index.ts'
 import type { Consumer, Consumers } from '../../../work/consumers/index.ts'
 import type { Exports } from '../../../work/exports/index.ts'
 import type { Job, JobApp, Jobs } from '../../../work/jobs/index.ts'
@@ -54,7 +54,7 @@ const nothing: WorkHandles = {
 export async function openWork (
   service: WorkSource,
   environment: ServiceEnvironment,
-  { data, app }: { readonly data: Pool | undefined; readonly app: FastifyInstance }
+  { data, app }: { readonly data: GovernedPool | undefined; readonly app: FastifyInstance }
 ): Promise<ServiceWork> {
   const parts: WorkPart[] = []
   const handles = data === undefined ?
@@ -74,7 +74,7 @@ export async function openWork (
 }
 
 interface Surroundings {
-  readonly pool: Pool
+  readonly pool: GovernedPool
   readonly app: FastifyInstance
   /** Takes what is to be started. */
   readonly parts: WorkPart[]
