@@ -3,11 +3,11 @@ import type { Engine } from '../../../engines/index.ts'
 import type { Clock } from '../../../kernel/index.ts'
 import type { Backlog, Delivery, Subscription } from '../../consumers/index.ts'
 import type { EventMessage } from '../../events/index.ts'
-import { readEnvelope } from '../envelope.ts'
 import { Inbound } from '../inbound.ts'
 import type { BrittleStream } from '../mending-stream.ts'
 import { withinMs } from '../within-ms.ts'
 import { ensureExchange, type RabbitmqExchange } from './rabbitmq-exchange.ts'
+import { readMessage } from './read-message.ts'
 
 export interface QueueStreamOptions {
   readonly engine: Engine<ChannelModel>
@@ -48,7 +48,7 @@ export async function openQueueStream (options: QueueStreamOptions): Promise<Bri
 
   function deliveryOf (message: ConsumeMessage): Delivery {
     const { deliveryTag } = message.fields
-    const event = eventOf(message)
+    const event = readMessage(message)
     open.set(deliveryTag, event)
     return {
       message: event,
@@ -114,17 +114,4 @@ async function declareQueue (
 function deliveredBefore ({ fields, properties }: ConsumeMessage): number {
   const count: unknown = properties.headers?.['x-delivery-count']
   return typeof count === 'number' ? count : fields.redelivered ? 1 : 0
-}
-
-function eventOf ({ content, fields, properties }: ConsumeMessage): EventMessage {
-  const { messageId, timestamp, headers = {} } = properties
-  const texts = Object.entries(headers).flatMap(([name, value]) =>
-    typeof value === 'string' ? [[name.toLowerCase(), value] as const] : []
-  )
-  return readEnvelope(new Map(texts), content.toString(), {
-    id: typeof messageId === 'string' ? messageId : '',
-    type: fields.routingKey,
-    key: '',
-    atMs: typeof timestamp === 'number' ? timestamp * 1000 : 0,
-  })
 }
