@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import { Type } from 'typebox'
 import { transaction } from '../../data/index.ts'
 import { waitUntil } from '../../engines/wait-until.fixture.ts'
-import { openContext, runWithContext } from '../../kernel/index.ts'
+import { manualClock, openContext, runWithContext } from '../../kernel/index.ts'
 import { defineJob } from './define-job.ts'
 import { counted, openYard, type Yard } from './jobs.fixture.ts'
 import { postgresJobStore } from './store/index.ts'
@@ -267,4 +267,32 @@ test('a tier that breaks its promise refuses requests, and takes what jobs leave
   await runWithContext(openContext({ id: 'job' }), () => job.enqueue(pool, { n: 5 }))
   await assert.rejects(job.enqueue(pool, { n: 6 }, { whenLate: 'refuse' }), { code: 'TIER_OVERLOADED' })
   assert.equal(await waiting(pool, 'overdue'), 3)
+})
+
+test('a late tier lets in whose weight brings them soon enough, and refuses others of the same backlog', async () => {
+  const clock = manualClock()
+  const tier = 'within-3s'
+  const job = defineJob('weighty', { input, tier, async run () {} })
+  const { pool, jobs } = await yard.launch([job], {
+    clock,
+    weights: (tenant) => tenant === 'heavy' ? 1_000 : 1,
+  })
+  await job.enqueueMany(pool, [{ n: 1 }, { n: 2 }], { tenant: 'first' })
+  await pool.query(`update plimsoll_job set due_at = now() - interval '1 minute' where tier = $1`, [tier])
+  // A worker of another process takes one each 2 seconds.
+  const taken = `insert into plimsoll_job_worker (worker, tier, taken) values ('elsewhere', $1, $2)
+    on conflict (worker, tier) do update set taken = excluded.taken`
+  for (let count = 0; count < 2; count++) {
+    await pool.query(taken, [tier, count])
+    clock.advance(2_000)
+    await waitUntil('it has looked', () => {
+      const { drainPerSecond } = jobs.pressure.of(tier) ?? {}
+      return count === 0 ? jobs.pressure.of(tier) !== undefined : drainPerSecond !== undefined
+    })
+  }
+  const asked = { whenLate: 'refuse' } as const
+  await assert.rejects(job.enqueue(pool, { n: 3 }, { ...asked, tenant: 'light' }), {
+    code: 'TIER_OVERLOADED',
+  })
+  await job.enqueue(pool, { n: 4 }, { ...asked, tenant: 'heavy' })
 })

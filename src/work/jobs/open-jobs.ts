@@ -96,6 +96,7 @@ class Queue implements Jobs {
       schema,
       store: { name: store.name, tiers: () => this.#look() },
       tiers: this.tiers,
+      weights: options.weights,
       registry,
       logger,
       everyMs: parseDuration(look, 'jobs.look'),
