@@ -27,6 +27,7 @@ export {
   readCarried,
   resumeContext,
 } from './open-context.ts'
+export { type Preferences, readPrefer, waitMsFor } from './prefer.ts'
 export {
   type ExplainedProblemKind,
   explainProblems,

@@ -19,7 +19,7 @@ export {
 } from './format/index.ts'
 export { payloadMetrics } from './metrics.ts'
 export { toCamelCase, toSnakeCase, type WireNaming } from './naming/index.ts'
-export { type AcceptedWork, type AsyncResponder, type Preferences, readPrefer } from './prefer/index.ts'
+export { type AcceptedWork, type AsyncResponder } from './prefer/index.ts'
 export { type PayloadProblemCode, payloadProblems } from './problems.ts'
 export type { RouteShape, WrittenAnswer } from './route-shape.ts'
 export type { CompressOptions, PayloadCommons, PayloadSettings } from './settings.ts'

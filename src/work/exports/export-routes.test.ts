@@ -5,6 +5,7 @@ import { after, before, test, type TestContext } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import pg from 'pg'
 import { type TestDatabase, testDatabase } from '../../engines/embedded/embedded.fixture.ts'
+import { Deadline, openContext, runWithContext } from '../../kernel/index.ts'
 import { exportInstead, exportResponder } from './export-responder.ts'
 import { exportRoutes, type ExportRoutesOptions } from './export-routes.ts'
 import { entriesExport, makeEntries, openTestExports, type TestExports } from './exports.fixture.ts'
@@ -112,6 +113,23 @@ test('a status with Prefer: wait comes when there is news, or when the time is u
   assert.notEqual(answer.headers['etag'], etag)
   const over = await app.inject({ url, headers: { prefer: 'wait=60' } })
   assert.equal(over.json().state, 'done')
+})
+
+test('a status is held back no longer than the deadline of its request', async (t) => {
+  const { exports } = await openTestExports(t, pool, [entries])
+  const { status } = await exports.request(entries, { below: 10 }, { tenant: 'acme', user: 'anna' })
+  const deadline = Deadline.in(1_500)
+  const app = Fastify()
+  t.after(() => app.close())
+  app.addHook(
+    'onRequest',
+    (_request, _reply, next) => runWithContext(openContext({ id: 'request', deadline }), next)
+  )
+  await app.register(exportRoutes({ exports, ownerOf }))
+  const answer = await app.inject({ url: `/exports/${status.id}`, headers: { prefer: 'wait=20' } })
+  assert.equal(answer.statusCode, 200)
+  assert.equal(answer.headers['preference-applied'], 'wait=2')
+  assert.equal(deadline.passed, false)
 })
 
 test('a client that reads gzip gets the file as it is kept; another one gets it unpacked', async (t) => {

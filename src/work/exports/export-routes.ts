@@ -6,7 +6,7 @@ import type {
   FastifyRequest,
 } from 'fastify'
 import Negotiator from 'negotiator'
-import { currentContext } from '../../kernel/index.ts'
+import { currentContext, waitMsFor } from '../../kernel/index.ts'
 import { dispositionOf, type ExportFile } from './export-file.ts'
 import type { ExportOwner } from './export-options.ts'
 import { exportStatusSchema } from './export-status.ts'
@@ -54,8 +54,8 @@ export function exportRoutes (options: ExportRoutesOptions): FastifyPluginAsync 
     const { id } = request.params
     const owner = await ownerOf(request)
     const known = knownVersion(request.headers['if-none-match'])
-    const ms = Math.min(longestWaitMs, waitMs(request.headers['prefer']))
     const context = currentContext()
+    const ms = waitMsFor(request.headers['prefer']?.toString(), context?.deadline, longestWaitMs)
     const signal = context === undefined ? {} : { signal: context.signal }
     const view = ms > 0 ?
       await exports.waitFor(id, owner, { version: known, ms, ...signal }) :
@@ -112,12 +112,6 @@ function label (reply: FastifyReply, { status, version, retryAfterSeconds }: Exp
 function knownVersion (etag: string | undefined): number | undefined {
   const [, version] = /^W\/"(\d{1,9})-[a-z]+"$/.exec(etag ?? '') ?? []
   return version === undefined ? undefined : Number(version)
-}
-
-/** @see https://www.rfc-editor.org/rfc/rfc7240#section-4.3 */
-function waitMs (prefer: string | string[] | undefined): number {
-  const [, seconds = '0'] = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,5})/i.exec(String(prefer ?? '')) ?? []
-  return Number(seconds) * 1_000
 }
 
 /** A client that does not read the file's coding gets the file without. */

@@ -1,48 +1,7 @@
-import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { shapedApp } from '../shaped-app.fixture.ts'
 import type { AcceptedWork } from './async-responder.ts'
-import { type Preferences, readPrefer } from './read-prefer.ts'
-
-const rows: readonly (readonly [header: string | undefined, found: Partial<Preferences>])[] = [
-  [undefined, {}],
-  ['', {}],
-  ['respond-async', { respondAsync: true }],
-  ['Respond-Async, wait=100', { respondAsync: true, waitMs: 100_000 }],
-  ['respond-async; foo=bar, wait = "10"', { respondAsync: true, waitMs: 10_000 }],
-  ['wait=10, wait=20', { waitMs: 10_000 }],
-  ['wait=-1', {}],
-  ['wait=ten', {}],
-  ['return=minimal', { return: 'minimal' }],
-  ['return=representation', { return: 'representation' }],
-  ['return=other', {}],
-  ['foo="a, respond-async", wait=3', { waitMs: 3_000 }],
-  ['foo="a\\", respond-async"', {}],
-  ['"respond-async"', {}],
-  ['respond-asynchronously', {}],
-]
-
-for (const [header, found] of rows) {
-  test(`Prefer ${JSON.stringify(header)} says ${JSON.stringify(found)}`, () => {
-    assert.deepEqual(readPrefer(header), {
-      respondAsync: false,
-      waitMs: undefined,
-      return: undefined,
-      ...found,
-    })
-  })
-}
-
-test('no header makes it fail', () => {
-  const piece = fc.oneof(
-    fc.constantFrom('respond-async', 'wait', '=', '"', '\\', ',', ';', ' ', '1'),
-    fc.string()
-  )
-  fc.assert(fc.property(fc.array(piece), (pieces) => {
-    assert.equal(typeof readPrefer(pieces.join('')).respondAsync, 'boolean')
-  }))
-})
 
 test('a request that prefers so is handed over: 202, where its answer will be, and no handler', async (t) => {
   const waits: unknown[] = []

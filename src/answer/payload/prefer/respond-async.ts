@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from 'fastify'
+import { readPrefer } from '../../../kernel/index.ts'
 import type { AsyncResponder } from './async-responder.ts'
-import { readPrefer } from './read-prefer.ts'
 
 /**
  * Fastify's preHandler hook that hands requests over whose clients prefer so. It has to come after what looks for

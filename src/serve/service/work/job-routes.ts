@@ -1,8 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { createHash } from 'node:crypto'
 import { Type } from 'typebox'
-import { readPrefer } from '../../../answer/payload/index.ts'
-import { type ExplainedProblemKind, explainProblems, Problem } from '../../../kernel/index.ts'
+import { type ExplainedProblemKind, explainProblems, Problem, waitMsFor } from '../../../kernel/index.ts'
 import { isFinal, type Jobs, type JobStatus, type JobTicket, statusOf } from '../../../work/jobs/index.ts'
 
 /** What the status resource of jobs can answer with. */
@@ -116,14 +115,12 @@ async function newsOf (
   { params: { id }, context, headers }: JobRequest,
   status: JobStatus
 ): Promise<JobStatus> {
-  const { waitMs = 0 } = readPrefer(String(headers.prefer ?? ''))
+  const { signal, deadline } = context
+  const waitMs = waitMsFor(headers.prefer?.toString(), deadline, mostWaitMs)
   const known = headers['if-none-match']
   if (waitMs === 0 || isFinal(status) || (known !== undefined && known !== tagOf(status))) return status
-  const { signal, deadline } = context
-  // Early enough for the answer to be in time.
-  const timeoutMs = Math.min(waitMs, mostWaitMs, Math.max(0, deadline.remainingMs() - 100))
   const since = known === undefined ? {} : { since: status }
-  return await jobs.waitFor(id, { signal, timeout: timeoutMs, ...since }) ?? status
+  return await jobs.waitFor(id, { signal, timeout: waitMs, ...since }) ?? status
 }
 
 function tagOf ({ state, attempt, changedAt, progress }: JobStatus): string {

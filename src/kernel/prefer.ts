@@ -1,3 +1,5 @@
+import type { Deadline } from './deadline.ts'
+
 /** What a client would like, as far as the header `Prefer` says so. */
 export interface Preferences {
   /** It would rather have the address of the answer than wait for it. */
@@ -33,6 +35,26 @@ export function readPrefer (header: string | undefined): Preferences {
     waitMs: /^\d{1,7}$/.test(wait) ? Number(wait) * 1_000 : undefined,
     return: wanted === 'minimal' || wanted === 'representation' ? wanted : undefined,
   }
+}
+
+/** What an answer that was held back still takes, in milliseconds. */
+const answerMs = 100
+
+/**
+ * How long an answer may be held back for news: as long as its client would wait, by its `Prefer: wait`, but less than
+ * its deadline leaves.
+ *
+ * @param mostMs the longest, whatever the client would wait, in milliseconds
+ * @returns milliseconds; 0 for a client that does not wait
+ */
+export function waitMsFor (
+  header: string | undefined,
+  deadline: Deadline | undefined,
+  mostMs: number
+): number {
+  const { waitMs = 0 } = readPrefer(header)
+  const leftMs = deadline === undefined ? mostMs : Math.max(0, deadline.remainingMs() - answerMs)
+  return Math.min(waitMs, mostMs, leftMs)
 }
 
 /** Splits at commas that are not in quotes. */
