@@ -3,6 +3,8 @@ export {
   type AccessLog,
   accessLog,
   type AccessLogOptions,
+  calmLogger,
+  type CalmLoggerOptions,
   createLogger,
   type LogDestination,
   type Logger,

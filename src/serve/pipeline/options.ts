@@ -208,7 +208,10 @@ export interface RouteSettings extends PayloadSettings {
    * something of its own does not suffer with the others. @default 'shared'
    */
   readonly behind?: string
-  /** Its answers live long (SSE, a download): no default deadline, and no share of the room in flight. @default false */
+  /**
+   * Its answers live long (SSE, a download): no default deadline, no share of the room in flight, and no line in the
+   * access log for being slow. @default false
+   */
   readonly stream?: boolean
   /** Refused neither for load nor by default limits, as a health check must not be. @default false */
   readonly exempt?: boolean

@@ -125,13 +125,15 @@ export class Recorder {
       span.end()
     }
     // A line for each refusal would cost more than the refusal, when there is least to spare; they are counted.
-    if (!unit.refused && this.#accessLog?.wants(status, durationMs) === true) {
+    const { route, stream: livesLong } = routePlan
+    if (!unit.refused && this.#accessLog?.wants(status, durationMs, livesLong) === true) {
       this.#accessLog.write({
         method,
-        route: routePlan.route,
+        route,
         path: request.url,
         status,
         durationMs,
+        livesLong,
         requestId: unit.id,
         traceId: unit.trace.traceId,
         remoteAddress: request.ip,

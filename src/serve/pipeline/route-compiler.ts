@@ -138,6 +138,7 @@ function planRoute (
   return new RoutePlan(parts.durations, {
     route: route.url,
     criticality,
+    stream,
     ...deadlineOf(name, settings, parts.defaultDeadlineMs),
     limit: limitOf(name, settings, parts),
     verify: verifyOf(name, settings, parts),

@@ -16,6 +16,8 @@ export interface RoutePlanParts {
   readonly deadlineMs: number
   /** The route names a deadline, so that no caller can have a later one. */
   readonly ownDeadline: boolean
+  /** Its answers live long. */
+  readonly stream: boolean
   /** `undefined` where admission is off. */
   readonly admissionClass: AdmissionClass | undefined
   /** `undefined` where nothing is limited. */
@@ -34,6 +36,7 @@ export class RoutePlan {
   readonly deadlineMs: number
   readonly ownDeadline: boolean
   readonly route: string
+  readonly stream: boolean
   readonly admissionClass: AdmissionClass | undefined
   readonly limit: RouteLimit | undefined
   readonly cache: KeptRoute | undefined
@@ -51,6 +54,7 @@ export class RoutePlan {
     this.criticality = parts.criticality
     this.deadlineMs = parts.deadlineMs
     this.ownDeadline = parts.ownDeadline
+    this.stream = parts.stream
     this.admissionClass = parts.admissionClass
     this.limit = parts.limit
     this.cache = parts.cache

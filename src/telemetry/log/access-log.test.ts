@@ -67,3 +67,11 @@ test('a share above 1 and a negative duration are refused', () => {
   assert.throws(() => accessLog({ logger, sampleRatio: 2 }), SettingError)
   assert.throws(() => accessLog({ logger, slowMs: -1 }), SettingError)
 })
+
+test('what lives long by its nature is not slow, and an error all the same', () => {
+  const lines = keptLines()
+  const log = accessLog({ logger: createLogger({ destination: lines }) })
+  assert.deepEqual([log.wants(200, 5_000, true), log.wants(500, 5_000, true)], [false, true])
+  log.write({ ...entry, durationMs: 5_000, livesLong: true })
+  assert.equal(lines.objects()[0]!['level'], 'info')
+})

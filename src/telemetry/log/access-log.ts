@@ -20,6 +20,8 @@ export interface AccessEntry {
   readonly path?: string | undefined
   readonly status: number
   readonly durationMs: number
+  /** Answers that live long by their nature (a stream, a wait that the client asked for) are not slow. @default false */
+  readonly livesLong?: boolean | undefined
   readonly requestId: string
   readonly traceId: string
   /** The client's address. */
@@ -30,14 +32,14 @@ export interface AccessEntry {
 /** The log of requests. */
 export interface AccessLog {
   /** Whether to log a request; ask before making an entry. */
-  wants(statusCode: number, durationMs: number): boolean
+  wants(statusCode: number, durationMs: number, livesLong?: boolean): boolean
   /** Logs a request: at `error` for a status of 500 or above, at `warn` when slow, else at `info`. */
   write(entry: AccessEntry): void
 }
 
 /**
- * A log of the requests worth a line: those that failed (status 500 or above), were slow, or fell into the
- * sample. Traffic as a whole is in the metrics; a line for each request would cost more than most requests.
+ * A log of the requests worth a line: those that failed (status 500 or above), were slow (but for those that live
+ * long), or fell into the sample. Traffic as a whole is in the metrics; a line for each request would cost more than most requests.
  *
  * Fields: `method`, `route`, `path`, `status`, `duration_ms`, `request_id`, `trace_id`, `remote_address` and
  * `user_agent`, where there is one; `msg` is `request`.
@@ -51,10 +53,12 @@ export function accessLog (options: AccessLogOptions): AccessLog {
     throw new SettingError('accessLog.sample', 'a number from 0 to 1', sampleRatio)
   }
   return {
-    wants: (statusCode, durationMs) =>
-      statusCode >= 500 || durationMs >= slowMs || (sampleRatio > 0 && random() < sampleRatio),
-    write ({ method, route, path, status, durationMs, requestId, traceId, remoteAddress, userAgent }) {
-      const level = status >= 500 ? 'error' : durationMs >= slowMs ? 'warn' : 'info'
+    wants: (statusCode, durationMs, livesLong = false) =>
+      statusCode >= 500 || (durationMs >= slowMs && !livesLong) ||
+      (sampleRatio > 0 && random() < sampleRatio),
+    write ({ livesLong = false, ...entry }) {
+      const { method, route, path, status, durationMs, requestId, traceId, remoteAddress, userAgent } = entry
+      const level = status >= 500 ? 'error' : durationMs >= slowMs && !livesLong ? 'warn' : 'info'
       logger[level]({
         method,
         route,

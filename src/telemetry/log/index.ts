@@ -1,4 +1,5 @@
 export { type AccessEntry, type AccessLog, accessLog, type AccessLogOptions } from './access-log.ts'
+export { calmLogger, type CalmLoggerOptions } from './calm-logger.ts'
 export {
   createLogger,
   type LogDestination,

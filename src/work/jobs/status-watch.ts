@@ -1,4 +1,10 @@
-import { type Cancel, type Clock, parseDuration, SettingError } from '../../kernel/index.ts'
+import {
+  type Cancel,
+  type Clock,
+  parseDuration,
+  runWithoutContext,
+  SettingError,
+} from '../../kernel/index.ts'
 import { isFinal, type JobStatus, statusOf } from './job-status.ts'
 import type { WaitOptions } from './jobs.ts'
 import type { JobStore } from './store/index.ts'
@@ -39,7 +45,8 @@ export class StatusWatch {
       // Begun before the look, so that news that come during it are not missed.
       const news = this.#newsOf(id)
       try {
-        const status = await this.status(id)
+        // Outside of the caller's unit of work, in which one statement again and again is told as a fault.
+        const status = await runWithoutContext(() => this.status(id))
         const leftMs = endMs - this.#clock.now()
         const isOver = leftMs <= 0 || signal?.aborted === true || this.#isClosed
         if (status === undefined || isNews(status, since) || isOver) return status

@@ -41,7 +41,7 @@ export async function openBroker (
       '../../../work/brokers/index.ts'
     )
   const onError = (error: unknown): void =>
-    logger.warn({ err: error }, `the stream from ${kind} was opened anew`)
+    logger.warn({ err: error }, `the stream from ${kind} broke; it is opened anew`)
   const onConnectionError = (error: Error): void =>
     logger.warn({ err: error }, `the connection to ${kind} broke`)
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { GovernedPool } from '../../../data/index.ts'
+import { calmLogger } from '../../../telemetry/index.ts'
 import type { Consumer, Consumers } from '../../../work/consumers/index.ts'
 import type { Exports } from '../../../work/exports/index.ts'
 import type { Job, JobApp, Jobs } from '../../../work/jobs/index.ts'
@@ -53,10 +54,13 @@ const nothing: WorkHandles = {
  */
 export async function openWork (
   service: WorkSource,
-  environment: ServiceEnvironment,
+  given: ServiceEnvironment,
   { data, app }: { readonly data: GovernedPool | undefined; readonly app: FastifyInstance }
 ): Promise<ServiceWork> {
   const parts: WorkPart[] = []
+  const { telemetry } = given
+  // Loops that go on while the database or the broker is away would fill the log with it.
+  const environment = { ...given, telemetry: { ...telemetry, logger: calmLogger(telemetry.logger) } }
   const handles = data === undefined ?
     nothing :
     await openParts(service, environment, { pool: data, app, parts })

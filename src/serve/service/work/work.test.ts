@@ -8,6 +8,8 @@ import { pathToFileURL } from 'node:url'
 import { Type } from 'typebox'
 import { type TestDatabase, testDatabase } from '../../../engines/embedded/embedded.fixture.ts'
 import { waitUntil } from '../../../engines/wait-until.fixture.ts'
+import { accessLog, createLogger } from '../../../telemetry/index.ts'
+import { keptLines, type Lines } from '../../../telemetry/log/lines.fixture.ts'
 import { defineJob } from '../../../work/jobs/index.ts'
 import { buildService } from '../build.ts'
 import { type TestEnvironment, testEnvironment } from '../environment.fixture.ts'
@@ -71,9 +73,13 @@ interface Running extends AsyncDisposable {
   ask(status: string, headers?: Record<string, string>): Promise<LightMyRequestResponse>
 }
 
-async function running (role: 'all' | 'web' | 'work'): Promise<Running> {
-  const environment = await testEnvironment({ DATABASE_URL: database.url, PLIMSOLL_ROLE: role })
-  const { app, work } = await buildService(greeter(), environment)
+async function running (role: 'all' | 'web' | 'work', lines?: Lines): Promise<Running> {
+  // Where statements are watched, a repeated one is refused: what Plimsoll sends must not be.
+  const env = { DATABASE_URL: database.url, PLIMSOLL_ROLE: role, PLIMSOLL_DATABASE_WATCH: 'fail' }
+  const environment = await testEnvironment(env)
+  const logger = createLogger({ destination: lines ?? keptLines() })
+  const telemetry = { ...environment.telemetry, logger, accessLog: accessLog({ logger }) }
+  const { app, work } = await buildService(greeter(), { ...environment, telemetry })
   await work.start()
   return {
     app,
@@ -130,6 +136,17 @@ test('a failure is told by its code, not in the words of the service', async () 
   assert.equal(answer.json().state, 'failed')
   assert.deepEqual(answer.json().error, { name: 'Error', code: 'NOBODY_THERE' })
   assert.doesNotMatch(answer.body, /secret/)
+})
+
+test('waiting for a job is neither a repeated statement nor a slow request', async () => {
+  const lines = keptLines()
+  await using on = await running('all', lines)
+  hold.set('kim', Promise.withResolvers())
+  const waits = on.ask(await on.greetingOf('kim'), { prefer: 'wait=10' })
+  // Longer than what is slow, and so long that it is looked at often: by the clock of a real process.
+  setTimeout(() => hold.get('kim')?.resolve(), 1_200)
+  assert.equal((await waits).json().state, 'done', (await waits).body)
+  assert.deepEqual(lines.objects().filter(({ finding, route }) => finding ?? route), [])
 })
 
 test('who knows a state waits for another one', async () => {
