@@ -1,5 +1,5 @@
 import type { Transaction } from '../../data/index.ts'
-import type { EventMessage, LogPosition } from '../events/index.ts'
+import type { EventMessage } from '../events/index.ts'
 import type { Outbox } from './open-outbox.ts'
 import type { LoggedMessage, LogShard } from './outbox-log.ts'
 import { shardOf } from './read-log.ts'
@@ -45,7 +45,7 @@ const columns =
   `epoch, xid::text, position::text, id, aggregatetype, aggregateid, type, version, payload::text, headers::text,
   (extract(epoch FROM created_at) * 1000)::float8 AS created_ms, error, attempts,
   (extract(epoch FROM parked_at) * 1000)::float8 AS parked_ms`
-const place = '(parked.epoch, parked.xid, parked.position)'
+const place = '(aggregatetype, aggregateid, epoch, xid, position)'
 
 /**
  * What a relay has not published, and all that came behind it in its key: copies, so that the log can be dropped without
@@ -96,10 +96,21 @@ export class ParkedEvents {
     shard: LogShard
   ): Promise<readonly (Pick<EventMessage, 'aggregateType' | 'key'> & { readonly ready: boolean })[]> {
     const { pool, names } = this.#outbox
+    const first = `SELECT aggregatetype, aggregateid, error IS NULL AS ready FROM ${names.parked}
+      WHERE relay = $1`
+    const order = 'ORDER BY aggregatetype, aggregateid, epoch, xid, position LIMIT 1'
+    // From key to key along the index: a key that stands still may have very many events behind it.
     const { rows } = await pool.query<{ aggregatetype: string; aggregateid: string; ready: boolean }>(
-      `SELECT DISTINCT ON (aggregatetype, aggregateid) aggregatetype, aggregateid, error IS NULL AS ready
-        FROM ${names.parked} AS parked WHERE relay = $1 AND ${shardOf('aggregateid', '$2')} = $3::integer
-        ORDER BY aggregatetype, aggregateid, epoch, xid, position`,
+      `WITH RECURSIVE parked AS (
+        (${first} ${order})
+        UNION ALL
+        SELECT next.* FROM parked CROSS JOIN LATERAL (
+          ${first} AND (aggregatetype, aggregateid) > (parked.aggregatetype, parked.aggregateid) ${order}
+        ) AS next
+      )
+      SELECT aggregatetype, aggregateid, ready FROM parked WHERE ${
+        shardOf('aggregateid', '$2')
+      } = $3::integer`,
       [this.#relay, shard.of, shard.at]
     )
     return rows.map(({ aggregatetype, aggregateid, ready }) => ({
@@ -124,57 +135,54 @@ export class ParkedEvents {
   }
 
   async add (tx: Transaction, parkings: readonly Parking[]): Promise<void> {
-    for (const { message, error = null, attempts } of parkings) {
-      const { id, aggregateType, key, type, version, payload, headers, occurredAtMs, position } = message
-      await tx.query(
-        `INSERT INTO ${this.#outbox.names.parked} (relay, aggregatetype, aggregateid, epoch, xid, position, id, type, version,
-          payload, headers, created_at, error, attempts)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, to_timestamp($12::float8 / 1000), $13, $14)
-        ON CONFLICT DO NOTHING`,
-        [
-          this.#relay,
-          aggregateType,
-          key,
-          position.epoch,
-          position.xid,
-          position.position,
-          id,
-          type,
-          version,
-          payload,
-          JSON.stringify(headers),
-          occurredAtMs,
-          error,
-          attempts,
-        ]
-      )
-    }
+    const rows = parkings.map(({ message, error = null, attempts }) => {
+      const { id, type, version, payload, headers, occurredAtMs } = message
+      const own = [id, type, version, payload, JSON.stringify(headers), occurredAtMs, error, attempts]
+      return [...placeOf(message), ...own]
+    })
+    await tx.query(
+      `INSERT INTO ${this.#outbox.names.parked} (relay, aggregatetype, aggregateid, epoch, xid, position, id, type, version,
+        payload, headers, created_at, error, attempts)
+      SELECT $1, aggregatetype, aggregateid, epoch, xid, position, id, type, version, payload, headers,
+        to_timestamp(at / 1000), error, attempts
+      FROM unnest($2::text[], $3::text[], $4::integer[], $5::bigint[], $6::bigint[], $7::uuid[], $8::text[], $9::integer[],
+        $10::json[], $11::json[], $12::float8[], $13::text[], $14::integer[])
+        AS parking (aggregatetype, aggregateid, epoch, xid, position, id, type, version, payload, headers, at, error,
+          attempts)
+      ON CONFLICT DO NOTHING`,
+      [this.#relay, ...columnsOf(rows, 13)]
+    )
   }
 
   /** @param error `undefined`: it is tried again */
   async refused (tx: Transaction, { message }: ParkedEvent, error: string | undefined): Promise<void> {
     await tx.query(
-      `UPDATE ${this.#outbox.names.parked} AS parked SET attempts = attempts + 1, error = $5
-        WHERE relay = $1 AND ${place} = ($2, $3, $4)`,
-      [this.#relay, ...placeOf(message.position), error]
+      `UPDATE ${this.#outbox.names.parked} SET attempts = attempts + 1, error = $7
+        WHERE relay = $1 AND ${place} = ($2, $3, $4, $5, $6)`,
+      [this.#relay, ...placeOf(message), error]
     )
   }
 
   async published (tx: Transaction, events: readonly ParkedEvent[]): Promise<void> {
-    for (const { message } of events) {
-      await tx.query(
-        `DELETE FROM ${this.#outbox.names.parked} AS parked WHERE relay = $1 AND ${place} = ($2, $3, $4)`,
-        [
-          this.#relay,
-          ...placeOf(message.position),
-        ]
-      )
-    }
+    await tx.query(
+      `DELETE FROM ${this.#outbox.names.parked} AS parked
+        USING unnest($2::text[], $3::text[], $4::integer[], $5::bigint[], $6::bigint[])
+          AS gone (aggregatetype, aggregateid, epoch, xid, position)
+        WHERE relay = $1 AND (parked.aggregatetype, parked.aggregateid, parked.epoch, parked.xid, parked.position)
+          = (gone.aggregatetype, gone.aggregateid, gone.epoch, gone.xid, gone.position)`,
+      [this.#relay, ...columnsOf(events.map(({ message }) => placeOf(message)), 5)]
+    )
   }
 }
 
-function placeOf ({ epoch, xid, position }: LogPosition): readonly [number, bigint, bigint] {
-  return [epoch, xid, position]
+/** Where a parked event stands, in the order of {@link place}. */
+function placeOf ({ aggregateType, key, position }: LoggedMessage): readonly unknown[] {
+  return [aggregateType, key, position.epoch, position.xid, position.position]
+}
+
+/** Rows as columns, for `unnest`. */
+function columnsOf (rows: readonly (readonly unknown[])[], count: number): readonly unknown[][] {
+  return Array.from({ length: count }, (_, column) => rows.map((row) => row[column]))
 }
 
 function parkedOf (row: ParkedRow): ParkedEvent {
