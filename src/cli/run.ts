@@ -5,6 +5,7 @@ import type { Command } from './command.ts'
 import { config } from './config.ts'
 import { dev } from './dev.ts'
 import { UsageError } from './errors.ts'
+import { events } from './events.ts'
 import { exitCodes } from './exit-code.ts'
 import { reportFailure } from './failure.ts'
 import { renderHelp, renderOverview } from './help.ts'
@@ -17,7 +18,7 @@ import type { Surroundings } from './surroundings.ts'
 import { work } from './work.ts'
 
 /** In the order in which help lists them. */
-export const commands: readonly Command[] = [dev, serve, work, config, check, plans, jobs, saga, load]
+export const commands: readonly Command[] = [dev, serve, work, config, check, plans, jobs, saga, events, load]
 
 /**
  * Runs one command line.
