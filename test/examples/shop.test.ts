@@ -18,7 +18,7 @@ let work: ServiceWork
 let files: string
 
 before(async () => {
-  database = await testDatabase()
+  database = await testDatabase({ server: 'log' })
   files = await mkdtemp(join(tmpdir(), 'plimsoll-shop-'))
   environment = await testEnvironment({
     DATABASE_URL: database.url,

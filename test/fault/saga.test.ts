@@ -49,7 +49,7 @@ test('runners are killed at random: each saga ends, money moves at most once, an
   const mood = (): Mood => moods[Math.floor(random() * 10)] ?? 'fine'
   const bank = paymentService({ mood, slowMs: 300 })
   const paymentsUrl = await bank.listen({ host: '127.0.0.1', port: 0 })
-  await using database = await testDatabase()
+  await using database = await testDatabase({ server: 'log' })
   const own = new pg.Pool({ connectionString: database.url, max: 4 })
   own.on('error', () => {})
   const registry = new MetricsRegistry()

@@ -13,32 +13,51 @@ export interface TestDatabase extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** One server for all test files of a checkout, in the system's temporary directory; initdb is paid once. */
-const directory = join(
-  tmpdir(),
-  `plimsoll-test-${process.getuid?.() ?? 0}-${
-    createHash('sha256').update(import.meta.url).digest('hex').slice(0, 8)
-  }`
-)
+export interface TestDatabaseOptions {
+  /**
+   * Which server: that of most tests; or one whose transactions all end soon, for tests that read an outbox, since its
+   * fence waits for the oldest transaction of the whole server, whoever's it is. @default 'common'
+   */
+  readonly server?: ServerName
+}
+
+type ServerName = 'common' | 'log'
+
+/** A server that test files of a checkout share, in the system's temporary directory; initdb is paid once. */
+function directoryOf (name: ServerName): string {
+  const checkout = createHash('sha256').update(import.meta.url).digest('hex').slice(0, 8)
+  const suffix = name === 'common' ? '' : `-${name}`
+  return join(tmpdir(), `plimsoll-test-${process.getuid?.() ?? 0}-${checkout}${suffix}`)
+}
 
 /** Tests kill processes, not machines: what the operating system was handed is safe. */
 const settings = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' }
 
-let server: Engine<EmbeddedServer> | undefined
-let users = 0
+interface SharedServer {
+  engine: Engine<EmbeddedServer> | undefined
+  users: number
+}
+
+const servers: Readonly<Record<ServerName, SharedServer>> = {
+  common: { engine: undefined, users: 0 },
+  log: { engine: undefined, users: 0 },
+}
 
 /**
  * Makes an empty database in a real PostgreSQL. The server is shared by all test files that run at the
  * time, and stops with the last of them. Takes about 100 ms for the first of a file, and 50 ms for any
  * other.
  */
-export async function testDatabase (): Promise<TestDatabase> {
+export async function testDatabase (
+  { server: serverName = 'common' }: TestDatabaseOptions = {}
+): Promise<TestDatabase> {
   const name = `test_${process.pid}_${randomBytes(4).toString('hex')}`
-  users++
-  server ??= embeddedPostgres({ directory, settings })
-  const { url } = await server.connect()
+  const server = servers[serverName]
+  server.users++
+  server.engine ??= embeddedPostgres({ directory: directoryOf(serverName), settings })
+  const { url } = await server.engine.connect()
   await run(url, async (client) => {
-    if (users === 1) await dropForgotten(client)
+    if (server.users === 1) await dropForgotten(client)
     await client.query(`CREATE DATABASE ${name}`)
   })
 
@@ -48,10 +67,10 @@ export async function testDatabase (): Promise<TestDatabase> {
       await untilLeft(client, name)
       await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
     })
-    users--
-    if (users > 0) return
-    const last = server
-    server = undefined
+    server.users--
+    if (server.users > 0) return
+    const last = server.engine
+    server.engine = undefined
     await last?.close()
   }
   const close = (): Promise<void> => closing ??= drop()

@@ -26,7 +26,7 @@ let database: TestDatabase
 let tests = 0
 
 before(async () => {
-  database = await testDatabase()
+  database = await testDatabase({ server: 'log' })
 })
 after(async () => {
   await database.close()

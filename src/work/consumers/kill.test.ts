@@ -20,7 +20,7 @@ interface Rig extends AsyncDisposable {
 }
 
 async function rig (order: Omit<ProcessOrder, 'url'>): Promise<Rig> {
-  const database = await testDatabase()
+  const database = await testDatabase({ server: 'log' })
   const pool = new pg.Pool({ connectionString: database.url, max: 4 })
   pool.on('error', () => {})
   await pool.query('CREATE TABLE effect (id bigint GENERATED ALWAYS AS IDENTITY, order_id text, nth int)')

@@ -18,7 +18,7 @@ let outbox: Outbox
 const leases: Leases[] = []
 
 before(async () => {
-  database = await testDatabase()
+  database = await testDatabase({ server: 'log' })
   pool = new pg.Pool({ connectionString: database.url, max: 30 })
   pool.on('error', () => {})
   await pool.query(

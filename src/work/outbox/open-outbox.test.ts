@@ -24,7 +24,7 @@ test('a reader that has waited for long is woken at once by what its own process
 })
 
 test('the tables are in the schema that is named, and events of two outboxes do not mix', async () => {
-  await using database = await testDatabase()
+  await using database = await testDatabase({ server: 'log' })
   const pools = ['Own "a"', 'own_b'].map(() => new pg.Pool({ connectionString: database.url, max: 3 }))
   const [a, b] = await Promise.all(
     ['Own "a"', 'own_b'].map((schema, at) => openOutbox({ pool: pools[at]!, schema }))

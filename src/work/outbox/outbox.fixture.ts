@@ -40,7 +40,7 @@ export interface OpenTransaction {
 
 /** An outbox in a database of its own. */
 export async function testOutbox (options: Partial<OutboxOptions> = {}): Promise<TestOutbox> {
-  const database: TestDatabase = await testDatabase()
+  const database: TestDatabase = await testDatabase({ server: 'log' })
   const pool = new pg.Pool({ connectionString: database.url, max: 20 })
   const outbox = await openOutbox({ pool, ...options })
   const open = new Set<pg.PoolClient>()

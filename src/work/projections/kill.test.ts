@@ -16,7 +16,7 @@ import { bestSellers, sold } from './sales.fixture.ts'
 const soon = 30_000
 
 test('kill -9 while it follows and while it is rebuilt: each event counts once, and the swap finds no difference', async (t) => {
-  await using database = await testDatabase()
+  await using database = await testDatabase({ server: 'log' })
   await using pool = Object.assign(new pg.Pool({ connectionString: database.url, max: 6 }), {
     async [Symbol.asyncDispose] (this: pg.Pool) {
       await this.end()
