@@ -1,3 +1,4 @@
+import { packColumns, packedSql, packSql, unpackSql } from './lease-pack.ts'
 import { msFromNow, msOf, type Statement, statement, unflushed } from './statement.ts'
 import { jobColumns, type JobTables } from './tables.ts'
 
@@ -16,25 +17,6 @@ export interface ClaimStatements {
   readonly begin: Statement
 }
 
-/** A job's row as it stands in its lease: JSON put together as text, since its parts are JSON or plain already. */
-const claimedRow = `'["' || id || '",' || attempt || ',' || ${msOf('due_at')} || ',' || ${
-  msOf('enqueued_at')
-} || ',' || rank || ',"' || tag || '",' || suspect::integer || ',' || tracked::integer || ',' || to_json(name)::text ||
-  ',' || to_json(tenant)::text || ',' || spec || ',' || to_json(payload)::text || ']'`
-
-/** Columns of a job that waits again, from its row in a lease: `j`, with its tier in `tier`. */
-export function unclaimed (
-  { attempt = `(j->>1)::smallint`, suspect = `(j->>6)::integer = 1` }: {
-    readonly attempt?: string
-    readonly suspect?: string
-  } = {}
-): string {
-  const epoch = (ms: string): string => `'epoch'::timestamptz + (${ms})::float8 * interval '1 ms'`
-  return `(j->>0)::uuid, (j->>5)::bigint, ${epoch('j->>2')}, ${
-    epoch('j->>3')
-  }, (j->>4)::smallint, ${attempt}, ${suspect}, (j->>7)::integer = 1, tier, j->>8, j->>9, (j->10)::text, j->>11`
-}
-
 export function claimStatements (tables: JobTables): ClaimStatements {
   const { job, lease, receipt } = tables
   const claim = (named: string): Statement =>
@@ -48,12 +30,10 @@ export function claimStatements (tables: JobTables): ClaimStatements {
       ), taken AS (
         DELETE FROM ${job} WHERE ctid = ANY (ARRAY (SELECT ctid FROM suspects UNION ALL SELECT ctid FROM picked))
         RETURNING *
-      ), batch AS (
-        SELECT '[' || string_agg(${claimedRow}, ',') || ']' AS jobs, count(*)::integer AS size FROM taken
       )
-      INSERT INTO ${lease} (owner, tier, lease_until, size, jobs)
-      SELECT $1, $2, ${msFromNow('$5')}, size, jobs FROM batch WHERE size > 0
-      RETURNING token, jobs, ${msOf('now()')} AS now_ms`)
+      INSERT INTO ${lease} (owner, tier, lease_until, size, ${packColumns})
+      SELECT $1, $2, ${msFromNow('$5')}, size, ${packColumns} FROM (${packSql('taken')}) AS pack
+      RETURNING token, ${packedSql}, ${msOf('now()')} AS now_ms`)
   return {
     claim: claim(''),
     claimNamed: claim('AND name = ANY ($6::text[])'),
@@ -69,18 +49,15 @@ export function claimStatements (tables: JobTables): ClaimStatements {
       FROM ${lease} AS row LEFT JOIN renewed USING (token) WHERE row.token = ANY ($1::bigint[])`),
     giveBack: statement(`
       WITH ended AS (
-        DELETE FROM ${lease} WHERE token = $1 AND $2::integer[] IS NULL RETURNING tier, settled, jobs
+        DELETE FROM ${lease} WHERE token = $1 AND $2::integer[] IS NULL RETURNING *
       ), parted AS (
         UPDATE ${lease} SET settled = settled || $2::integer[] WHERE token = $1 AND NOT settled && $2::integer[]
-        RETURNING tier, jobs
-      ), back AS (
-        SELECT tier, j FROM ended, json_array_elements(jobs::json) WITH ORDINALITY AS row (j, at)
-        WHERE at <> ALL (settled)
-        UNION ALL
-        SELECT tier, j FROM parted, json_array_elements(jobs::json) WITH ORDINALITY AS row (j, at)
-        WHERE at = ANY ($2::integer[])
+        RETURNING *
       )
-      INSERT INTO ${job} (${jobColumns}) SELECT ${unclaimed()} FROM back`),
+      INSERT INTO ${job} (${jobColumns})
+      SELECT ${jobColumns} FROM (${unpackSql('ended')}) AS ended WHERE at <> ALL (settled)
+      UNION ALL
+      SELECT ${jobColumns} FROM (${unpackSql('parted')}) AS parted WHERE at = ANY ($2::integer[])`),
     unknown: statement(`SELECT token FROM ${lease} WHERE owner = $1 AND token <> ALL ($2::bigint[])`),
     begin: statement(`
       WITH begun AS (

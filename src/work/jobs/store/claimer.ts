@@ -4,12 +4,11 @@ import type { ClaimStatements } from './claim-sql.ts'
 import type { FairExchange } from './fair-exchange.ts'
 import type { FairTags } from './fair-tags.ts'
 import { HeldBatch, type HeldBatches } from './held-batches.ts'
-import { claimedJob, type ClaimedRow } from './job-spec.ts'
 import type { ClaimedBatch, ClaimedJob, ClaimRequest, JobOutcome, Renewed } from './job-store.ts'
+import { type PackedJobs, unpack, type UnpackedJob } from './lease-pack.ts'
 
-interface ClaimedLease {
+interface ClaimedLease extends PackedJobs {
   readonly token: string
-  readonly jobs: string
   readonly now_ms: string
 }
 
@@ -120,9 +119,9 @@ export class Claimer {
       const { rows: [row] } = await this.#pool.query<ClaimedLease>({ ...sql, values })
       if (row === undefined) return undefined
       const token = BigInt(row.token)
-      const claimed = JSON.parse(row.jobs) as readonly ClaimedRow[]
       const nowMs = Number(row.now_ms)
-      const jobs = claimed.map((each) => claimedJob(each, tier, nowMs))
+      const claimed = unpack(row, tier, nowMs)
+      const jobs = claimed.map(({ job }) => job)
       this.#held.add(new HeldBatch(token, jobs, sentMs + leaseMs))
       const order = inOrder(claimed)
       this.#advance(tier, claimed)
@@ -168,13 +167,13 @@ export class Claimer {
     }
   }
 
-  #advance (tier: string, claimed: readonly ClaimedRow[]): void {
-    const highest = new Map<number, string>()
-    for (const row of claimed) {
-      const known = highest.get(row[4])
-      if (known === undefined || isLess(known, row[5])) highest.set(row[4], row[5])
+  #advance (tier: string, claimed: readonly UnpackedJob[]): void {
+    const highest = new Map<number, bigint>()
+    for (const { rank, tag } of claimed) {
+      const known = highest.get(rank)
+      if (known === undefined || known < tag) highest.set(rank, tag)
     }
-    for (const [rank, tag] of highest) this.#tags.advance({ tier, rank }, BigInt(tag))
+    for (const [rank, tag] of highest) this.#tags.advance({ tier, rank }, tag)
     this.#exchange.changed()
   }
 }
@@ -185,25 +184,20 @@ interface Taken {
   readonly nowMs: number
 }
 
-/** Compares tags as they are written, none of which is negative. */
-function isLess (one: string, other: string): boolean {
-  return one.length === other.length ? one < other : one.length < other.length
-}
-
 /** Whether one starts before the other: negative when it does. */
-function compare (one: ClaimedRow, other: ClaimedRow): number {
-  if (one[6] !== other[6]) return other[6] - one[6]
-  if (one[4] !== other[4]) return one[4] - other[4]
-  return one[5] === other[5] ? 0 : isLess(one[5], other[5]) ? -1 : 1
+function compare (one: UnpackedJob, other: UnpackedJob): number {
+  if (one.suspect !== other.suspect) return one.suspect ? -1 : 1
+  if (one.rank !== other.rank) return one.rank - other.rank
+  return one.tag === other.tag ? 0 : one.tag < other.tag ? -1 : 1
 }
 
 /**
- * Places of rows in the order in which they should start; `undefined` where they are in it. A lease has them as they
+ * Places of jobs in the order in which they should start; `undefined` where they are in it. A lease has them as they
  * lay in the table, which is nearly always that order.
  */
-function inOrder (rows: readonly ClaimedRow[]): readonly number[] | undefined {
-  const isInOrder = rows.every((row, place) => place === 0 || compare(rows[place - 1]!, row) <= 0)
+function inOrder (jobs: readonly UnpackedJob[]): readonly number[] | undefined {
+  const isInOrder = jobs.every((job, place) => place === 0 || compare(jobs[place - 1]!, job) <= 0)
   return isInOrder ?
     undefined :
-    rows.map((_, place) => place).toSorted((one, other) => compare(rows[one]!, rows[other]!))
+    jobs.map((_, place) => place).toSorted((one, other) => compare(jobs[one]!, jobs[other]!))
 }

@@ -1,5 +1,5 @@
 import type { CarriedContext } from '../../../kernel/index.ts'
-import type { ClaimedJob, NewJob } from './job-store.ts'
+import type { NewJob } from './job-store.ts'
 
 /** What the queue itself need not look at, as JSON in one column. */
 export interface JobSpec {
@@ -32,46 +32,4 @@ export function specText (job: NewJob): string {
   let contextText = contextTexts.get(context)
   if (contextText === undefined) contextTexts.set(context, contextText = JSON.stringify(context))
   return `${text},"c":${contextText}}`
-}
-
-/** A job as a claim writes it into its lease: see `claimedRow` of the statements. */
-export type ClaimedRow = readonly [
-  id: string,
-  attempt: number,
-  dueMs: number,
-  enqueuedMs: number,
-  rank: number,
-  tag: string,
-  suspect: 0 | 1,
-  tracked: 0 | 1,
-  name: string,
-  tenant: string,
-  spec: JobSpec,
-  payload: string,
-]
-
-/** @param nowMs the server's clock, in epoch milliseconds */
-export function claimedJob (row: ClaimedRow, tier: string, nowMs: number): ClaimedJob {
-  const spec = row[10]
-  const unique = spec.u
-  return {
-    id: row[0],
-    name: row[8],
-    tier,
-    tenant: row[9],
-    weight: spec.w ?? 1,
-    // No priority is -0.
-    priority: 0 - row[4],
-    payload: row[11],
-    runAtMs: undefined,
-    expiresAtMs: spec.x,
-    attempts: spec.a,
-    unique: unique === undefined ? undefined : { key: unique[0], untilMs: unique[1] },
-    cap: spec.cap,
-    tracked: row[7] === 1,
-    context: spec.c,
-    attempt: row[1],
-    enqueuedAtMs: row[3],
-    waitedMs: Math.max(0, nowMs - row[2]),
-  }
 }

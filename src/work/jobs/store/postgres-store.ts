@@ -10,6 +10,7 @@ import { FairExchange } from './fair-exchange.ts'
 import { FairTags } from './fair-tags.ts'
 import { HeldBatches } from './held-batches.ts'
 import type { JobStore } from './job-store.ts'
+import { unpackSql } from './lease-pack.ts'
 import { QueueUpkeep } from './queue-upkeep.ts'
 import { Receipts } from './receipts.ts'
 import { settleStatements } from './settle-sql.ts'
@@ -103,7 +104,6 @@ function queuedStatement (schema: string | undefined): ReturnType<typeof stateme
     SELECT id FROM ${job} WHERE id = ANY ($1::uuid[])
     UNION SELECT id FROM ${later} WHERE id = ANY ($1::uuid[])
     UNION SELECT id FROM ${held} WHERE id = ANY ($1::uuid[])
-    UNION SELECT (j->>0)::uuid FROM ${lease} AS lease, json_array_elements(jobs::json) WITH ORDINALITY AS row (j, at)
-    WHERE (j->>0)::uuid = ANY ($1::uuid[]) AND at <> ALL (lease.settled)
-      AND NOT EXISTS (SELECT FROM ${settled} AS mark WHERE mark.token = lease.token AND mark.at = row.at)`)
+    UNION SELECT id FROM (${unpackSql(lease)}) AS leased WHERE id = ANY ($1::uuid[]) AND at <> ALL (settled)
+      AND NOT EXISTS (SELECT FROM ${settled} AS mark WHERE mark.token = leased.token AND mark.at = leased.at)`)
 }

@@ -3,6 +3,7 @@ import { type Transaction, transaction } from '../../../data/index.ts'
 import type { HeldBatches } from './held-batches.ts'
 import type { JobSpec } from './job-spec.ts'
 import type { JobFailure, JobReceipt, JobState } from './job-store.ts'
+import { packHasSql } from './lease-pack.ts'
 import { msOf, type Statement, statement } from './statement.ts'
 import type { JobTables } from './tables.ts'
 
@@ -61,7 +62,7 @@ function receiptStatements (
       UNION ALL SELECT *, true FROM of_job`),
     cancelRunning: statement(`
       UPDATE ${lease} SET cancelling = cancelling || $1::uuid
-      WHERE strpos(jobs, '["' || $1::uuid || '",') > 0 RETURNING token`),
+      WHERE ${packHasSql('$1')} RETURNING token`),
     dropKey: statement(`DELETE FROM ${unique} WHERE name = $1 AND key = $2 AND job = $3 AND until IS NULL`),
     leaveGate: statement(`UPDATE ${gate} SET open = greatest(0, open - 1) WHERE tier = $1 AND tenant = $2`),
   }

@@ -8,7 +8,7 @@ import { quoteIdentifier } from '../../../engines/index.ts'
  * - `job`: due and waiting, in the order of `(suspect, rank, tag)`; `rank` is the priority, negated
  * - `later`: not due yet, delayed or waiting for another attempt
  * - `held`: due, but over its tenant's cap; `gate` counts how many of a capped tenant are in `job` and `lease`
- * - `lease`: batches that are being run; `settled` are positions in `jobs`, from 1
+ * - `lease`: batches that are being run, packed as `lease-pack.ts` says; `settled` are places of jobs in it, from 1
  * - `settled`: positions that a transaction of the job's own has settled
  * - `unique`: which job has a key
  * - `clock` and `share`: virtual time of a lane (tier and rank), and how far a tenant has used it; see `fair-tags.ts`
@@ -95,7 +95,11 @@ export const jobTableVersions: readonly (readonly string[])[] = [[
     size integer NOT NULL,
     settled integer[] NOT NULL DEFAULT '{}',
     cancelling uuid[] NOT NULL DEFAULT '{}',
-    jobs text STORAGE EXTERNAL NOT NULL
+    marks bytea STORAGE EXTERNAL NOT NULL,
+    names text[] NOT NULL,
+    tenants text[] NOT NULL,
+    specs text[] STORAGE EXTERNAL NOT NULL,
+    payloads text STORAGE EXTERNAL NOT NULL
   ) WITH (fillfactor = 50, ${shortLived}, toast.autovacuum_vacuum_threshold = 5000,
     toast.autovacuum_vacuum_scale_factor = 0.02, toast.autovacuum_vacuum_cost_delay = 0)`,
   `CREATE TABLE ${names.settled} (

@@ -1,4 +1,4 @@
-import { unclaimed } from './claim-sql.ts'
+import { unpackSql } from './lease-pack.ts'
 import { type Statement, statement } from './statement.ts'
 import { jobColumns, type JobTables } from './tables.ts'
 
@@ -22,7 +22,7 @@ export interface UpkeepStatements {
 export function upkeepStatements (tables: JobTables, deadLetters: string): UpkeepStatements {
   const { job, later, held, gate, lease, settled, unique, clock, share, receipt } = tables
   // The last attempt is a job's own only where it was alone, or was started at once: see ClaimRequest.starting.
-  const isLast = `(j->>1)::integer >= (j->10->>'a')::integer AND ((j->>6)::integer = 1 OR size = 1)`
+  const isLast = `attempt >= (spec::json->>'a')::integer AND (suspect OR size = 1)`
   return {
     look: statement(`
       SELECT EXISTS (SELECT FROM ${lease} WHERE lease_until <= now()) AS lapsed,
@@ -33,24 +33,21 @@ export function upkeepStatements (tables: JobTables, deadLetters: string): Upkee
       WITH marks AS (
         DELETE FROM ${settled} WHERE token = ANY ($1::bigint[]) RETURNING token, at
       ), ended AS (
-        DELETE FROM ${lease} WHERE token = ANY ($1::bigint[]) RETURNING token, tier, size, settled, jobs
+        DELETE FROM ${lease} WHERE token = ANY ($1::bigint[]) RETURNING *
       ), lost AS MATERIALIZED (
-        SELECT tier, j, ${isLast} AS is_last
-        FROM ended, json_array_elements(jobs::json) WITH ORDINALITY AS row (j, at)
-        WHERE at <> ALL (ended.settled)
-          AND NOT EXISTS (SELECT FROM marks WHERE marks.token = ended.token AND marks.at = row.at)
+        SELECT *, ${isLast} AS is_last FROM (${unpackSql('ended')}) AS row
+        WHERE at <> ALL (settled)
+          AND NOT EXISTS (SELECT FROM marks WHERE marks.token = row.token AND marks.at = row.at)
       ), back AS (
         INSERT INTO ${job} (${jobColumns})
-        SELECT ${
-      unclaimed({ attempt: `least((j->>1)::integer + 1, (j->10->>'a')::integer)`, suspect: 'true' })
-    }
+        SELECT id, tag, due_at, enqueued_at, rank, least(attempt + 1, (spec::json->>'a')::integer), true, tracked, tier, name,
+          tenant, spec, payload
         FROM lost WHERE NOT is_last RETURNING id
       ), dead AS (
         INSERT INTO ${deadLetters} AS letter (id, name, tier, tenant, priority, weight, attempts, cap, tracked,
           unique_key, context, payload, enqueued_at, attempt, fingerprint, version, error)
-        SELECT (j->>0)::uuid, j->>8, tier, j->>9, -(j->>4)::integer, coalesce((j->10->>'w')::float8, 1),
-          (j->10->>'a')::integer, (j->10->>'cap')::integer, (j->>7)::integer = 1, j->10->'u'->>0,
-          (j->10->'c')::jsonb, j->>11, 'epoch'::timestamptz + (j->>3)::float8 * interval '1 ms', (j->>1)::integer,
+        SELECT id, name, tier, tenant, -rank, coalesce((spec::json->>'w')::float8, 1), (spec::json->>'a')::integer,
+          (spec::json->>'cap')::integer, tracked, spec::json->'u'->>0, (spec::json->'c')::jsonb, payload, enqueued_at, attempt,
           $2::json->>'fingerprint', '', $2::jsonb
         FROM lost WHERE is_last
         ON CONFLICT (id) DO UPDATE SET attempt = excluded.attempt, fingerprint = excluded.fingerprint,
@@ -59,14 +56,14 @@ export function upkeepStatements (tables: JobTables, deadLetters: string): Upkee
       ), receipts AS (
         UPDATE ${receipt} AS known SET state = CASE WHEN is_last THEN 'dead' ELSE 'waiting' END,
           error = $2::text, changed_at = now()
-        FROM lost WHERE (j->>7)::integer = 1 AND known.id = (j->>0)::uuid
+        FROM lost WHERE tracked AND known.id = lost.id
       ), keys AS (
-        DELETE FROM ${unique} AS known USING lost WHERE is_last AND known.name = j->>8
-          AND known.key = j->10->'u'->>0 AND known.until IS NULL AND known.job = (j->>0)::uuid
+        DELETE FROM ${unique} AS known USING lost WHERE is_last AND known.name = lost.name
+          AND known.key = lost.spec::json->'u'->>0 AND known.until IS NULL AND known.job = lost.id
       ), freed AS MATERIALIZED (
         SELECT tier, tenant, row.count FROM ${gate} AS known JOIN (
-          SELECT tier, j->>9 AS tenant, count(*)::integer AS count FROM lost
-          WHERE is_last AND j->10->>'cap' IS NOT NULL GROUP BY 1, 2
+          SELECT tier, tenant, count(*)::integer AS count FROM lost
+          WHERE is_last AND spec::json->>'cap' IS NOT NULL GROUP BY 1, 2
         ) AS row USING (tier, tenant) ORDER BY tier, tenant FOR UPDATE OF known
       ), gates AS (
         UPDATE ${gate} AS known SET open = greatest(0, open - freed.count) FROM freed
