@@ -36,7 +36,7 @@ export interface LogSpan {
 export async function spanOf (outbox: Outbox): Promise<LogSpan> {
   const { pool, names } = outbox
   const end = (order: string): string =>
-    `(SELECT (extract(epoch FROM created_at) * 1000)::float8 FROM ${names.log}
+    `(SELECT floor(extract(epoch FROM created_at) * 1000)::float8 FROM ${names.log}
       ORDER BY epoch ${order}, xid ${order}, position ${order} LIMIT 1)`
   const [head, tail, { rows: [ends] }] = await Promise.all([
     outbox.head(),
