@@ -49,4 +49,4 @@ export {
   parseTraceparent,
   type TraceContext,
 } from './trace-context.ts'
-export { uuidTimeMs, uuidv7 } from './uuid.ts'
+export { uuidOf, uuidTimeMs, uuidv7 } from './uuid.ts'

@@ -42,6 +42,13 @@ export function uuidv7 (clock: Clock = systemClock): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
+const shape = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i
+
+/** The UUID that a text is, of any version, in lower case; `undefined` for any other text. */
+export function uuidOf (text: string): string | undefined {
+  return shape.test(text) ? text.toLowerCase() : undefined
+}
+
 /** When an id of version 7 was made, in milliseconds since the Unix epoch. */
 export function uuidTimeMs (uuid: string): number {
   return Number.parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16)

@@ -1,3 +1,5 @@
+import { uuidOf } from '../../kernel/index.ts'
+
 /** Reads a client's text as a value of a type: what to bind, in one spelling, or undefined when it is none. */
 export type ReadValue = (text: string) => string | undefined
 
@@ -25,7 +27,7 @@ const readers: Readonly<Record<string, ValueReader>> = {
     read: (text) => text === 'true' || text === 'false' ? text : undefined,
     rule: '"true" or "false"',
   },
-  uuid: { read: readUuid, rule: 'a UUID' },
+  uuid: { read: uuidOf, rule: 'a UUID' },
   text: { read: readText, rule: `a text of at most ${longestText} characters` },
   date: { read: readDate, rule: 'a date such as 2026-03-01' },
   timestamptz: {
@@ -106,10 +108,6 @@ function readReal (text: string): string | undefined {
   const value = readFloat(text)
   const narrow = Math.fround(Number(value))
   return Number.isFinite(narrow) && (narrow !== 0 || Number(value) === 0) ? value : undefined
-}
-
-function readUuid (text: string): string | undefined {
-  return /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text) ? text.toLowerCase() : undefined
 }
 
 /** PostgreSQL keeps no NUL. Lone surrogates cannot be written in UTF-8. */

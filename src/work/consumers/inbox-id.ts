@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-
-const uuid = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i
+import { uuidOf } from '../../kernel/index.ts'
 
 /**
  * What a message is remembered by: its id, which is a UUID where Plimsoll has emitted it. Any other text, from a
@@ -9,7 +8,8 @@ const uuid = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i
  * @see https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-8
  */
 export function inboxId (messageId: string): string {
-  if (uuid.test(messageId)) return messageId.toLowerCase()
+  const own = uuidOf(messageId)
+  if (own !== undefined) return own
   const hash = createHash('sha256').update(messageId).digest()
   hash[6] = (hash[6]! & 0x0f) | 0x80
   hash[8] = (hash[8]! & 0x3f) | 0x80

@@ -1,6 +1,6 @@
 import type { Static, TSchema } from 'typebox'
 import type { Transaction } from '../../data/index.ts'
-import { type Bytes, parseBytes, SettingError, uuidv7 } from '../../kernel/index.ts'
+import { type Bytes, parseBytes, SettingError, uuidOf, uuidv7 } from '../../kernel/index.ts'
 import { headersOf } from './event-headers.ts'
 import type { EventMessage } from './event-message.ts'
 import { type NewEvent, outletOf, type WrittenEvent } from './event-outlet.ts'
@@ -82,7 +82,6 @@ export interface EventType<Payload = unknown> {
 
 const typeName = /^[a-zA-Z][\w.:-]{0,99}$/
 const aggregateName = /^[a-zA-Z][\w-]{0,59}$/
-const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/
 /** PostgreSQL's text takes anything but this. */
 const nul = '\u0000'
 const maxKeyLength = 1_000
@@ -138,7 +137,7 @@ export function defineEvent<const Schema extends TSchema> (
       const rule = `a text of 1 to ${maxKeyLength.toLocaleString('en')} characters`
       throw new SettingError(`event ${type}: key`, rule, ownKey)
     }
-    if (!uuid.test(id)) throw new SettingError(`event ${type}: id`, 'a UUID in lower case', id)
+    if (uuidOf(id) !== id) throw new SettingError(`event ${type}: id`, 'a UUID in lower case', id)
     return { id, type, version, aggregateType, key: ownKey, payload: text, headers }
   }
 

@@ -8,6 +8,7 @@ import {
   SettingError,
   systemClock,
   systemRandom,
+  uuidOf,
   uuidv7,
 } from '../../kernel/index.ts'
 import { createLogger, type Logger } from '../../telemetry/index.ts'
@@ -253,7 +254,7 @@ class OpenedExports implements Exports, ExportMaker {
   }
 
   async #row (id: string, viewer: ExportViewer): Promise<ExportRow> {
-    const row = isId.test(id) ? await this.#ledger.read(id) : undefined
+    const row = uuidOf(id) === id ? await this.#ledger.read(id) : undefined
     if (row === undefined || !mayView(row, viewer)) throw new Problem(exportProblems.EXPORT_NOT_FOUND)
     return row
   }
@@ -266,8 +267,6 @@ class OpenedExports implements Exports, ExportMaker {
     }
   }
 }
-
-const isId = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/
 
 function mayView ({ tenant, owner }: ExportRow, viewer: ExportViewer): boolean {
   return viewer === 'anybody' || (tenant === (viewer.tenant ?? '') && owner === (viewer.user ?? ''))

@@ -4,6 +4,7 @@ import {
   parseDuration,
   runWithoutContext,
   SettingError,
+  uuidOf,
 } from '../../kernel/index.ts'
 import { isFinal, type JobStatus, statusOf } from './job-status.ts'
 import type { WaitOptions } from './jobs.ts'
@@ -106,5 +107,5 @@ function isNews (status: JobStatus, since: WaitOptions['since']): boolean {
 
 function isUuid (id: string): boolean {
   if (typeof id !== 'string') throw new SettingError('job id', 'a text', id)
-  return /^[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}$/i.test(id)
+  return uuidOf(id) !== undefined
 }

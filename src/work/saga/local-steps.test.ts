@@ -126,6 +126,14 @@ test('of one name and key there is one saga, also when both start at once', asyn
   assert.deepEqual(await done('same'), ['reserve', 'ship', 'notify'])
 })
 
+test('a saga is found by its id, whatever the keys of others are', async () => {
+  const first = await sail('found')
+  await harbour.ended(await sail(first))
+  assert.equal((await harbour.sagas.get(first)).key, 'found')
+  assert.equal((await harbour.sagas.get(first.toUpperCase())).key, 'found')
+  assert.equal((await harbour.sagas.get({ saga: 'order', key: first })).key, first)
+})
+
 test('a saga whose transaction is rolled back never was', async () => {
   let id = ''
   await assert.rejects(harbour.inTransaction(async (tx) => {

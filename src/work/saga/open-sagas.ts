@@ -11,6 +11,7 @@ import {
   SettingError,
   systemClock,
   systemRandom,
+  uuidOf,
   uuidv7,
 } from '../../kernel/index.ts'
 import { createLogger, type Logger, type MetricsRegistry, type Tracer } from '../../telemetry/index.ts'
@@ -80,8 +81,6 @@ export async function openSagas (options: OpenSagasOptions): Promise<Sagas> {
 
 /** An index of PostgreSQL holds no more than 2,700 bytes of one. */
 const longestKey = 600
-
-const uuid = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i
 
 class OpenSagas implements Sagas {
   readonly jobs: readonly Job[]
@@ -269,7 +268,7 @@ class OpenSagas implements Sagas {
     by: string | undefined
   ): Promise<void> {
     const saga = typeof which === 'string' ?
-      uuid.test(which) ? await this.#store.lock(tx, which) : undefined :
+      uuidOf(which) !== undefined ? await this.#store.lock(tx, which) : undefined :
       await this.#store.lockByKey(tx, which.saga, which.key)
     if (saga === undefined) throw new SagaNotFoundError(told(which))
     const plan = this.#transitions.planOf(saga)

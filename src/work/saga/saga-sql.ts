@@ -78,7 +78,9 @@ export interface SagaStatements {
   readonly counts: string
   /** $1 name, $2 statuses, $3 id before which, $4 how many. */
   readonly list: string
-  /** $1 and $2 the first and the last id that are meant, or nulls; $3 a key. */
+  /** $1 id. */
+  readonly read: string
+  /** $1 and $2 the first and the last id that are meant, or nulls; $3 a key. Reads all keys: for people. */
   readonly find: string
   readonly events: string
 }
@@ -157,6 +159,7 @@ export function sagaStatements (schema: string | undefined): SagaStatements {
       WHERE ($1::text IS NULL OR name = $1) AND ($2::text[] IS NULL OR status = ANY ($2))
         AND ($3::uuid IS NULL OR id < $3)
       ORDER BY id DESC LIMIT $4`,
+    read: `SELECT ${row} FROM ${saga} WHERE id = $1`,
     find:
       `SELECT ${row} FROM ${saga} WHERE id BETWEEN $1::uuid AND $2::uuid OR key = $3 ORDER BY id DESC LIMIT 2`,
     events: `

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg'
 import { prepareTables, type Transaction } from '../../data/index.ts'
-import type { CarriedContext } from '../../kernel/index.ts'
+import { type CarriedContext, uuidOf } from '../../kernel/index.ts'
 import {
   type Advanced,
   hasEnded,
@@ -173,6 +173,10 @@ export class SagaStore {
 
   /** @param which an id, the start of one, or a key; at most two are answered, to tell whether it is one */
   async find (which: string): Promise<readonly SagaRecord[]> {
+    if (uuidOf(which) !== undefined) {
+      const { rows } = await this.#pool.query<SagaRow>(this.#sql.read, [which])
+      if (rows.length > 0) return rows.map(recordOf)
+    }
     const digits = which.replaceAll('-', '').toLowerCase()
     const isId = /^[\da-f]{6,32}$/.test(digits)
     const [first, last] = isId ? [digits.padEnd(32, '0'), digits.padEnd(32, 'f')] : [null, null]

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg'
-import { SettingError } from '../../../kernel/index.ts'
+import { SettingError, uuidOf } from '../../../kernel/index.ts'
 import type { JobFailure } from '../failure/index.ts'
 import type {
   AuditRecord,
@@ -95,14 +95,14 @@ export class DeadLetters {
 
   /** One letter and its history; `undefined` where there is none, though a discarded one has a history, too. */
   async find (id: string): Promise<DeadLetterHistory | undefined> {
-    if (!isUuid(id)) return undefined
+    if (uuidOf(id) === undefined) return undefined
     const [row] = await this.#rows<LetterRow>(this.#sql.page({ ids: [id] }, 1, undefined))
     return row === undefined ? undefined : { ...letterFrom(row), audit: await this.history(id) }
   }
 
   /** What was done with a letter, the first first; also when it is gone. */
   async history (id: string): Promise<readonly AuditRecord[]> {
-    if (!isUuid(id)) return []
+    if (uuidOf(id) === undefined) return []
     const query = { text: this.#sql.audit, values: [id] }
     const rows = await this.#rows<Omit<AuditRecord, 'atMs'> & { readonly at_ms: number }>(query)
     return rows.map(({ at_ms, ...record }) => ({ atMs: at_ms, ...record }))
@@ -181,7 +181,7 @@ export class DeadLetters {
 
 /** @throws SettingError for a filter that no letter could fulfil, rather than finding none */
 export function checkFilter ({ ids }: DeadFilter): void {
-  const wrong = ids?.find((id) => !isUuid(id))
+  const wrong = ids?.find((id) => uuidOf(id) === undefined)
   if (wrong !== undefined) throw new SettingError('ids', 'ids of jobs (UUIDs)', wrong)
 }
 
@@ -196,13 +196,9 @@ function checkLimit (limit: number): void {
     throw new SettingError('limit', 'a whole number from 1 to 1,000', limit)
 }
 
-function isUuid (id: string): boolean {
-  return /^[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}$/i.test(id)
-}
-
 function placeFrom (after: string): DeadPlace {
   const [, failedAtUs, id] = /^(\d{1,18})_([\da-f-]{36})$/i.exec(after) ?? []
-  if (failedAtUs === undefined || id === undefined || !isUuid(id))
+  if (failedAtUs === undefined || id === undefined || uuidOf(id) === undefined)
     throw new SettingError('after', 'the `next` of another page', after)
   return { failedAtUs, id }
 }
