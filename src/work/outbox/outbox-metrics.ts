@@ -8,7 +8,7 @@ export interface OutboxMetrics {
   readonly close: Cancel
 }
 
-/** What the gauges show at a scrape; NaN while it is not known. */
+/** What the gauges show at a scrape, as of the last upkeep. */
 export interface OutboxGauges {
   /** How long the transaction that holds the fence is open, in seconds, when events wait for it. */
   readonly stallSeconds: number
@@ -38,11 +38,22 @@ export function outboxMetrics (registry: MetricsRegistry, gauges: () => OutboxGa
     labels: ['reader'],
     merge: 'max',
   })
+  const shown = new Set<string>()
   const close = registry.onCollect(() => {
     const { stallSeconds, heldEvents, readers } = gauges()
     stall.set(stallSeconds)
     held.set(heldEvents)
-    for (const { name, lagSeconds } of readers) lag.slot({ reader: name }).set(lagSeconds)
+    const gone = new Set(shown)
+    for (const { name, lagSeconds } of readers) {
+      lag.slot({ reader: name }).set(lagSeconds)
+      shown.add(name)
+      gone.delete(name)
+    }
+    // A series stays: of a reader that is no more, it must not tell the last lag for ever.
+    for (const name of gone) {
+      lag.slot({ reader: name }).set(0)
+      shown.delete(name)
+    }
   })
   return { written, close }
 }
