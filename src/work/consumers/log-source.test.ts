@@ -6,11 +6,12 @@ import { waitUntil } from '../../engines/wait-until.fixture.ts'
 import { MetricsRegistry } from '../../telemetry/index.ts'
 import { comparePositions, type LogPosition } from '../events/index.ts'
 import { type Leases, openLeases } from '../lease/index.ts'
-import { openOutbox, type Outbox } from '../outbox/index.ts'
+import { openOutbox, type Outbox, type OutboxLog } from '../outbox/index.ts'
 import { type Consumers, openConsumers } from './consumers.ts'
 import { type Consumer, defineConsumer, type Handling } from './define-consumer.ts'
 import { logSource } from './log-source.ts'
 import { orderPlaced, type Placed } from './orders.fixture.ts'
+import { prepareConsumerTables } from './tables.ts'
 
 let database: TestDatabase
 let pool: pg.Pool
@@ -140,4 +141,30 @@ test('a replay from a place brings what came after it, of one consumer, while ot
   )
   assert.equal(names.length, 4, `the old places are forgotten: ${names}`)
   await consumers.close()
+})
+
+test('what fails while the log is read is told, and tried again until it succeeds', async () => {
+  const errors: unknown[] = []
+  const own = await openLeases({ pool, leaseMs: 1_000 })
+  leases.push(own)
+  const log: OutboxLog = {
+    checkpoints: outbox.checkpoints,
+    read: (read) => errors.length < 2 ? Promise.reject(new Error('away')) : outbox.read(read),
+    wait: (...args) => outbox.wait(...args),
+    head: () => outbox.head(),
+    tail: () => outbox.tail(),
+    stall: () => outbox.stall(),
+    close: async () => {},
+    [Symbol.asyncDispose]: async () => {},
+  }
+  const source = logSource({ log, pool, leases: own, onError: (error) => errors.push(error) })
+  await prepareConsumerTables(pool, undefined)
+  await orderPlaced.emit(pool, { orderId: 'told', nth: 1 })
+  const { signal } = new AbortController()
+  const types = ['order.placed']
+  const subscription = { consumer: 'told', incarnation: 1, types, from: 'beginning', window: 10 } as const
+  const stream = await source.subscribe(subscription, signal)
+  assert.ok((await stream.pull(10, signal)).length > 0)
+  assert.deepEqual(errors.map((error) => (error as Error).message), ['away', 'away'])
+  await stream.close()
 })

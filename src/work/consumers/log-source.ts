@@ -22,6 +22,8 @@ export interface LogSourceOptions {
   readonly shards?: number
   /** How often processes look whether they have their share of the parts, in milliseconds. @default 2000 */
   readonly lookEveryMs?: number
+  /** Hears of what failed and is tried again: while the database is away, say. */
+  readonly onError?: (error: unknown) => void
   readonly clock?: Clock
   readonly random?: Random
 }
@@ -31,7 +33,7 @@ export interface LogSourceOptions {
  * by the one process that holds its lease.
  */
 export function logSource (options: LogSourceOptions): EventSource {
-  const { log, pool, leases, schema, shards = 4, lookEveryMs = 2_000 } = options
+  const { log, pool, leases, schema, shards = 4, lookEveryMs = 2_000, onError = () => {} } = options
   const { clock = systemClock, random = systemRandom } = options
   if (!(Number.isInteger(shards) && shards >= 1 && shards <= 256))
     throw new SettingError('logSource.shards', 'a whole number from 1 to 256', shards)
@@ -57,6 +59,7 @@ export function logSource (options: LogSourceOptions): EventSource {
         subscription,
         shards: of,
         lookEveryMs,
+        onError,
         clock,
         random,
       })

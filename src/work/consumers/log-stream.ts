@@ -24,6 +24,7 @@ export interface LogStreamOptions {
   readonly subscription: Subscription
   readonly shards: number
   readonly lookEveryMs: number
+  readonly onError: (error: unknown) => void
   readonly clock: Clock
   readonly random: Random
 }
@@ -99,7 +100,7 @@ export class LogStream implements EventStream {
   }
 
   async pull (limit: number, signal: AbortSignal): Promise<readonly Delivery[]> {
-    const { clock, random } = this.#options
+    const { clock, random, onError } = this.#options
     const either = AbortSignal.any([signal, this.#ended.signal])
     for (let failures = 0; !signal.aborted;) {
       if (this.#ended.signal.aborted) throw this.#ended.signal.reason
@@ -111,6 +112,7 @@ export class LogStream implements EventStream {
         await this.#wait(changed, either)
       } catch (error) {
         if (error instanceof LogTruncatedError) throw error
+        onError(error)
         await sleep(clock, fullJitter(++failures, awayPauses, random), either).catch(() => {})
       }
     }
@@ -149,10 +151,11 @@ export class LogStream implements EventStream {
   }
 
   async #keepShare (): Promise<void> {
+    const { clock, lookEveryMs, onError } = this.#options
     while (!this.#ended.signal.aborted) {
       // A database that is away gives no leases; the next look asks again.
-      await this.#share.keep(this.#ended.signal).catch(() => {})
-      await sleep(this.#options.clock, this.#options.lookEveryMs, this.#ended.signal).catch(() => {})
+      await this.#share.keep(this.#ended.signal).catch(onError)
+      await sleep(clock, lookEveryMs, this.#ended.signal).catch(() => {})
     }
   }
 

@@ -90,8 +90,14 @@ async function openConsumersOf (
   { environment: { telemetry, lifecycle }, pool, schema, outbox, leases, parts }: Opened
 ): Promise<Consumers> {
   const { logSource, openConsumers } = await import('../../../work/consumers/index.ts')
-  const log = logSource({ log: outbox, pool, leases, schema })
   const { registry, logger, tracer } = telemetry
+  const log = logSource({
+    log: outbox,
+    pool,
+    leases,
+    schema,
+    onError: (error) => logger.warn({ err: error }, 'the log could not be read just now'),
+  })
   const opened = await openConsumers({
     pool,
     schema,
