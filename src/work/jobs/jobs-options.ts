@@ -14,7 +14,7 @@ export interface TierOptions {
   readonly concurrency?: number
   /**
    * Jobs at most that are taken ahead of those that run, 0 to 5,000. As many are taken as begin within about 50 ms, so
-   * that tiny jobs cost a share of a statement each, and long ones wait where any worker can take them. @default 1000
+   * that tiny jobs cost a share of a statement each, and long ones wait where any worker can take them. @default 3000
    */
   readonly prefetch?: number
 }

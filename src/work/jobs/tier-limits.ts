@@ -10,7 +10,7 @@ import type { TierLimits } from './worker/index.ts'
  */
 export function tierLimits (
   tier: string,
-  { concurrency = 10, prefetch = 1_000 }: TierOptions = {}
+  { concurrency = 10, prefetch = 3_000 }: TierOptions = {}
 ): TierLimits {
   promiseMsOf(tier, `jobs.tiers: ${tier}`)
   checkWhole(concurrency, 1, 1_000, `jobs.tiers.${tier}.concurrency`)

@@ -14,6 +14,7 @@ export class ClaimPace {
   readonly #random: Random
   /** Something may be due that no claim has looked at. */
   #mayHaveMore = true
+  #isFlowing = false
   #empty = 0
   #failures = 0
   /** No claim before, on the clock's `now()`. */
@@ -34,6 +35,11 @@ export class ClaimPace {
     this.#mayHaveMore = true
   }
 
+  /** The last answer was as much as was asked for, so that there may be more while the next claim is under way. */
+  get isFlowing (): boolean {
+    return this.#isFlowing
+  }
+
   /** A claim begins, and sees what is due by now. */
   begin (): void {
     this.#mayHaveMore = false
@@ -44,17 +50,20 @@ export class ClaimPace {
   found (isFull: boolean): void {
     this.#failures = 0
     this.#empty = 0
+    this.#isFlowing = isFull
     if (isFull) this.#mayHaveMore = true
   }
 
   foundNothing (): void {
     this.#failures = 0
+    this.#isFlowing = false
     this.#empty++
   }
 
   /** @returns whether it is the first failure in a row */
   failed (): boolean {
     this.#mayHaveMore = true
+    this.#isFlowing = false
     this.#failures++
     this.#notBeforeMs = this.#clock.now() + fullJitter(this.#failures, backoff, this.#random)
     return this.#failures === 1

@@ -34,7 +34,6 @@ export class Executor {
   readonly #running: Set<Run> = new Set()
   readonly #slots: Map<string, RunSlots> = new Map()
   readonly #sample: () => boolean
-  readonly #ended: WeakMap<Run, (ms: number) => void> = new WeakMap()
 
   constructor (parts: ExecutorParts) {
     this.#parts = parts
@@ -54,9 +53,8 @@ export class Executor {
   start (held: HeldJob, job: Job, ended: (ms: number) => void): void {
     const { clock, surroundings } = this.#parts
     const context = this.#contextOf(held.claimed, job)
-    const run = new Run(job, held, context, clock.now(), surroundings)
+    const run = new Run(job, held, context, clock.now(), surroundings, ended)
     this.#running.add(run)
-    this.#ended.set(run, ended)
     this.#beginSpan(run)
     runWithContext(context, () => this.#perform(run)).then(
       (outcome) => this.#finish(run, outcome),
@@ -153,7 +151,7 @@ export class Executor {
     outcomes[how].add()
     this.#running.delete(run)
     run.batch.add(outcome)
-    this.#ended.get(run)?.(ms)
+    run.ended(ms)
   }
 
   #report (run: Run, error: unknown, outcome: JobOutcome | undefined): void {

@@ -30,6 +30,8 @@ export class Run implements TransactionalJobRun {
   readonly batch: HeldBatch
   readonly context: JobContext
   readonly startedAtMs: number
+  /** Hears how long it took, in milliseconds, once it is over. */
+  readonly ended: (ms: number) => void
   span: Span | undefined
   transaction: Transaction | undefined
   /** It counts as ended, whether its handler has returned or not. */
@@ -42,7 +44,8 @@ export class Run implements TransactionalJobRun {
     { claimed, batch }: HeldJob,
     context: JobContext,
     startedAtMs: number,
-    surroundings: RunSurroundings
+    surroundings: RunSurroundings,
+    ended: (ms: number) => void
   ) {
     this.job = job
     this.claimed = claimed
@@ -50,6 +53,7 @@ export class Run implements TransactionalJobRun {
     this.context = context
     this.startedAtMs = startedAtMs
     this.#surroundings = surroundings
+    this.ended = ended
   }
 
   get id (): string {

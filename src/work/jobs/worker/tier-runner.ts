@@ -38,6 +38,8 @@ interface WaitSlots {
 
 /** Jobs of one claim, at most. */
 const claimLimit = 1_000
+/** Claims under way at once, at most, where each is as large as may be: the database works on one while another's jobs run. */
+const claimsAtOnce = 2
 /** Jobs that were taken ahead and have waited for so long go back, in milliseconds. */
 const aheadMs = 1_000
 /** After so long without a pause the event loop gets its turn, in milliseconds. */
@@ -56,7 +58,9 @@ export class TierRunner {
   readonly #slots: Map<string, WaitSlots> = new Map()
   #waiting: HeldJob[] = []
   #running = 0
-  #claiming: Promise<void> | undefined
+  readonly #claims: Set<Promise<void>> = new Set()
+  /** How many jobs the claims under way may bring. */
+  #coming = 0
   #sliceStartMs = 0
   #isYielding = false
   #isDraining = false
@@ -105,7 +109,7 @@ export class TierRunner {
   async drain (): Promise<void> {
     this.#isDraining = true
     this.#pace.stop()
-    await this.#claiming
+    await Promise.all(this.#claims)
     await this.#giveBack(this.#waiting.splice(0))
   }
 
@@ -148,11 +152,13 @@ export class TierRunner {
     wait.record(waitedMs / 1_000)
     if (waitedMs > this.#promiseMs) late.add()
     this.#running++
-    executor.start(held, job, (ms) => {
-      this.#running--
-      this.#ahead.ran(ms)
-      this.#pump()
-    })
+    executor.start(held, job, this.#ended)
+  }
+
+  readonly #ended = (ms: number): void => {
+    this.#running--
+    this.#ahead.ran(ms)
+    this.#pump()
   }
 
   #slotsOf (tenantClass: string): WaitSlots {
@@ -175,21 +181,34 @@ export class TierRunner {
   #askForMore (): void {
     const { concurrency } = this.#parts
     const { jobs: ahead } = this.#ahead
-    const wanted = concurrency + ahead - this.#running - this.#waiting.length
-    if (this.#claiming !== undefined || wanted <= 0 || this.#waiting.length > ahead / 2) return
-    if (!this.#pace.isDue) return this.#pace.wait(() => this.#pump())
-    this.#claiming = this.#claim(Math.min(wanted, claimLimit)).finally(() => {
-      this.#claiming = undefined
+    const here = this.#waiting.length + this.#coming
+    const wanted = concurrency + ahead - this.#running - here
+    if (wanted <= 0 || wanted < claimLimit && here > ahead / 2) return
+    if (this.#claims.size > 0) {
+      if (this.#claims.size < claimsAtOnce && wanted >= claimLimit && this.#pace.isFlowing)
+        this.#begin(claimLimit)
+    } else if (this.#pace.isDue) this.#begin(Math.min(wanted, claimLimit))
+    else this.#pace.wait(() => this.#pump())
+  }
+
+  #begin (limit: number): void {
+    this.#coming += limit
+    const claim = this.#claim(limit).finally(() => {
+      this.#coming -= limit
+      this.#claims.delete(claim)
       this.#sliceStartMs = this.#parts.clock.now()
       this.#pump()
     })
+    this.#claims.add(claim)
+    this.#askForMore()
   }
 
   async #claim (limit: number): Promise<void> {
     const { store, tier, leaseMs, clock, concurrency, metrics, logger } = this.#parts
     this.#pace.begin()
     const sentMs = clock.now()
-    const starting = Math.max(1, concurrency - this.#running - this.#waiting.length)
+    const others = this.#running + this.#waiting.length + this.#coming - limit
+    const starting = Math.max(1, concurrency - others)
     try {
       const batch = await inBackground(
         clock,

@@ -28,7 +28,10 @@ type Handler = (run: JobRun) => Promise<unknown>
 
 async function bench (
   handler: Handler,
-  { begin }: { readonly begin?: (store: ScriptedStore) => void } = {}
+  { begin, prefetch = 10 }: {
+    readonly begin?: (store: ScriptedStore) => void
+    readonly prefetch?: number
+  } = {}
 ): Promise<Bench> {
   const clock = manualClock(1_000_000)
   const store = new ScriptedStore()
@@ -45,7 +48,7 @@ async function bench (
   const worker = new Worker({
     jobs: new Map<string, Job>([['job', job]]),
     tiers: ['within-1m'],
-    limitsOf: () => ({ concurrency: 2, prefetch: 10 }),
+    limitsOf: () => ({ concurrency: 2, prefetch }),
     store: store.port,
     leaseMs: 30_000,
     board,
@@ -225,6 +228,31 @@ test('a claim that found all it asked for is followed by another at once', async
   for (let turns = 0; turns < 10; turns++) await turn()
   assert.equal(store.settled.length, 26)
   assert.equal(store.claims.length, 4)
+})
+
+test('while tiny jobs flow, two claims of the largest size are under way at once, and no third', async () => {
+  const answer = Promise.withResolvers<ReturnType<ScriptedStore['batch']>>()
+  const { store } = await bench(async () => {}, {
+    prefetch: 3_000,
+    begin: (script) => script.answers.push(script.batch(2), answer.promise, answer.promise),
+  })
+  for (let turns = 0; turns < 5; turns++) await turn()
+  assert.deepEqual(store.claims.map(({ limit, starting }) => [limit, starting]), [[2, 2], [1_000, 1], [
+    1_000,
+    1,
+  ]])
+})
+
+test('after a claim that found less than it asked for, the next waits for its answer', async () => {
+  const answer = Promise.withResolvers<ReturnType<ScriptedStore['batch']>>()
+  const { store, board } = await bench(async () => {}, {
+    prefetch: 3_000,
+    begin: (script) => script.answers.push(script.batch(1), answer.promise, answer.promise),
+  })
+  for (let turns = 0; turns < 5; turns++) await turn()
+  board.call({ tiers: ['within-1m'] })
+  for (let turns = 0; turns < 5; turns++) await turn()
+  assert.deepEqual(store.claims.map(({ limit }) => limit), [2, 1_000])
 })
 
 test('while more than half of what may be taken ahead is there, no more is taken', async () => {
