@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { hostname, userInfo } from 'node:os'
 import { resolve } from 'node:path'
-import { parseDuration, SettingError } from '../kernel/index.ts'
+import { parseDuration, SettingError, uuidOf } from '../kernel/index.ts'
 import type { DeadFilter, Operator } from '../work/jobs/dead/index.ts'
 import type { Arguments } from './command.ts'
 import { UsageError } from './errors.ts'
@@ -92,6 +92,12 @@ export function readJobsArguments (
       throw new UsageError(`--${flag} says nothing to plimsoll jobs ${action}`, help)
   }
   const { payload, after } = options
+  const strange = ids.find((id) => uuidOf(id) === undefined)
+  if (strange !== undefined)
+    throw new UsageError(
+      `"${strange}" is not the id of a job: plimsoll jobs list shows those of dead letters`,
+      help
+    )
   switch (action) {
     case 'tiers':
       none(ids, action)

@@ -141,7 +141,9 @@ export function redriveAsLine (progress: RedriveProgress): string {
 }
 
 export function redriveAsText (progress: RedriveProgress, paint: Paint): string {
-  const { state, newcomers, failures } = progress
+  const { state, total, newcomers, failures } = progress
+  if (total === 0 && state === 'done')
+    return 'No dead letter is meant; nothing was sent. plimsoll jobs groups shows those there are.\n'
   const accent = state === 'done' ? 'green' : 'yellow'
   const told = failures.map(({ id, error }) => `  ${id}  ${error.name}: ${firstLine(error.message)}`)
   const others = newcomers === 0 ?

@@ -287,7 +287,13 @@ test('what is not there is said, with 1; what is wrong, with 2', async () => {
   assert.match(missing.stderr, /there is no dead letter/)
   assert.equal((await jobs('edit', uuidv7(), '--payload', '1')).exitCode, 1)
   assert.equal((await jobs('redrive')).exitCode, 2)
-  assert.equal((await jobs('redrive', '17')).exitCode, 2)
+  for (const action of ['redrive', 'show', 'cancel']) {
+    const strange = await jobs(action, '17')
+    assert.equal(strange.exitCode, 2)
+    assert.match(strange.stderr, /"17" is not the id of a job/)
+  }
+  const nothing = await jobs('redrive', '--group', '000000000000')
+  assert.deepEqual([nothing.exitCode, /No dead letter is meant/.test(nothing.stdout)], [0, true])
   const other = ['jobs', 'tiers', '--schema', 'nowhere', '--database-url', database.url]
   const none = await command(other)
   assert.equal(none.exitCode, 1)

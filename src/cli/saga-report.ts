@@ -42,7 +42,7 @@ export function sagaAsText (saga: SagaRecord, trail: readonly SagaEvent[], paint
       ['  changed', time(updatedAt)],
       ...(endedAt === undefined ? [] : [['  ended', time(endedAt)]]),
       ...(trace === undefined ? [] : [['  trace', trace]]),
-      ...(begun.length === 0 ?
+      ...(begun.length === 0 || state.status === 'completed' ?
         [] :
         [['  to undo', begun.map(({ step, outcome }) => `${step} (${outcome})`).join(', ')]]),
       ...(state.mailbox.length === 0 ? [] : [['  kept', state.mailbox.map(({ name }) => name).join(', ')]]),

@@ -145,7 +145,9 @@ test('a signal is sent by hand, and the trail says by whom', async () => {
   const sent = await saga('signal', 'sign-me', 'approved', '--payload', '{"by":"captain"}')
   assert.equal(sent.exitCode, 0, sent.stderr)
   assert.match(sent.stdout, /signalled: completed/)
-  assert.match((await saga('show', id)).stdout, /signal +approve +by mate/)
+  const shown = (await saga('show', id)).stdout
+  assert.match(shown, /signal +approve +by mate/)
+  assert.doesNotMatch(shown, /to undo/, 'it is completed')
 })
 
 test('what is cancelled and cannot be undone is parked with its runbook, resumed in vain, then skipped', async () => {

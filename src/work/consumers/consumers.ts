@@ -9,13 +9,13 @@ import {
   systemRandom,
 } from '../../kernel/index.ts'
 import type { Logger, MetricsRegistry, Tracer } from '../../telemetry/index.ts'
-import type { EventMessage, LogPosition } from '../events/index.ts'
+import type { LogPosition } from '../events/index.ts'
 import { ConsumerStore } from './consumer-store.ts'
 import { ConsumerWorker } from './consumer-worker.ts'
 import type { Consumer } from './define-consumer.ts'
 import { ReplayUnsupportedError } from './errors.ts'
 import type { EventSource } from './event-source.ts'
-import { HeldEvents, type HeldKey, type HeldQuery } from './held-events.ts'
+import { type HeldEvent, heldEvent, HeldEvents, type HeldKey, type HeldQuery } from './held-events.ts'
 import { InboxSweeper } from './inbox-sweeper.ts'
 import { consumerMetrics } from './metrics.ts'
 import { prepareConsumerTables } from './tables.ts'
@@ -54,7 +54,7 @@ export interface Consumers extends AsyncDisposable {
   /** @param names of those that this process runs; all of them by default */
   worker(names?: readonly string[]): ConsumersWorker
   /** Keys whose events wait for another try, or for somebody. */
-  held(consumer: string, query?: HeldQuery): Promise<readonly HeldKey[]>
+  held(consumer: string, query?: HeldQuery): Promise<readonly HeldKey<HeldEvent>[]>
   /**
    * Has dead letters tried again, and then the rest of their keys, in order.
    *
@@ -63,7 +63,7 @@ export interface Consumers extends AsyncDisposable {
    */
   redrive(consumer: string, key?: string): Promise<number>
   /** Gives up the dead letter of a key; what waits behind it is tried. @returns what was given up */
-  discard(consumer: string, key: string): Promise<EventMessage | undefined>
+  discard(consumer: string, key: string): Promise<HeldEvent | undefined>
   /**
    * Has a consumer handle events once more, although it has handled them: all after a place of the log, or all that the
    * log still has. Their effects happen again. Other consumers see nothing of it.
@@ -145,7 +145,10 @@ export async function openConsumers (options: ConsumersOptions): Promise<Consume
 
   return {
     worker,
-    held: (consumer, query) => held.list(named(consumer).name, query),
+    async held (consumer, query) {
+      const keys = await held.list(named(consumer).name, query)
+      return keys.map(({ oldest, ...key }) => ({ ...key, oldest: heldEvent(oldest) }))
+    },
     redrive: (consumer, key) => held.redrive(named(consumer).name, key),
     async discard (consumer, key) {
       const discarded = await held.discard(named(consumer).name, key)
@@ -154,7 +157,7 @@ export async function openConsumers (options: ConsumersOptions): Promise<Consume
           { consumer, key, event: discarded.id, type: discarded.type },
           'a dead letter was discarded'
         )
-      return discarded
+      return discarded && heldEvent(discarded)
     },
     async replay (consumer, from) {
       const { name, source: sourceName, deadlineMs } = named(consumer)

@@ -1,18 +1,29 @@
 import type { Pool } from 'pg'
 import { transaction } from '../../data/index.ts'
-import { comparePositions, type EventMessage, type LogPosition, parsePosition } from '../events/index.ts'
+import {
+  comparePositions,
+  type EventMessage,
+  formatPosition,
+  type LogPosition,
+  parsePosition,
+} from '../events/index.ts'
 import type { JobFailure } from '../jobs/failure/index.ts'
 import { type ConsumerStatements, consumerStatements } from './consumer-sql.ts'
 import { readMessage } from './message-text.ts'
 
+/** An event as `app.consumers` tells it: its place in the log is a text (`formatPosition`), so that JSON can hold it. */
+export interface HeldEvent extends Omit<EventMessage, 'position'> {
+  readonly position?: string
+}
+
 /** A key whose events wait. */
-export interface HeldKey {
+export interface HeldKey<Message = EventMessage> {
   /** Aggregate type and key, as `orderingKey` makes it. */
   readonly key: string
   /** `retrying`: its oldest event is tried again; `dead`: somebody must redrive or discard it. */
   readonly state: 'retrying' | 'dead'
   /** The event that could not be handled. */
-  readonly oldest: EventMessage
+  readonly oldest: Message
   /** Tries that the oldest event has had. */
   readonly attempts: number
   /** Events of the key that wait, the oldest with them. */
@@ -108,6 +119,10 @@ export class HeldEvents {
       await tx.query({ ...this.#sql.releaseEmpty, values: [consumer] })
     })
   }
+}
+
+export function heldEvent ({ position, ...message }: EventMessage): HeldEvent {
+  return position === undefined ? message : { ...message, position: formatPosition(position) }
 }
 
 function heldKey (row: HeldRow, oldest: string): HeldKey {

@@ -9,5 +9,5 @@ export {
 export { ReplayUnsupportedError } from './errors.ts'
 export { EventBatch, type ReceivedEvent } from './event-batch.ts'
 export type { Backlog, Delivery, EventSource, EventStream, Rewind, Subscription } from './event-source.ts'
-export { HeldEvents, type HeldKey, type HeldQuery } from './held-events.ts'
+export { type HeldEvent, HeldEvents, type HeldKey, type HeldQuery } from './held-events.ts'
 export { logSource, type LogSourceOptions } from './log-source.ts'

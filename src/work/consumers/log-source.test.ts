@@ -4,11 +4,12 @@ import pg from 'pg'
 import { type TestDatabase, testDatabase } from '../../engines/embedded/embedded.fixture.ts'
 import { waitUntil } from '../../engines/wait-until.fixture.ts'
 import { MetricsRegistry } from '../../telemetry/index.ts'
-import { comparePositions, type LogPosition } from '../events/index.ts'
+import { comparePositions, formatPosition, type LogPosition } from '../events/index.ts'
 import { type Leases, openLeases } from '../lease/index.ts'
 import { openOutbox, type Outbox, type OutboxLog } from '../outbox/index.ts'
 import { type Consumers, openConsumers } from './consumers.ts'
 import { type Consumer, defineConsumer, type Handling } from './define-consumer.ts'
+import type { HeldEvent, HeldKey } from './held-events.ts'
 import { logSource } from './log-source.ts'
 import { orderPlaced, type Placed } from './orders.fixture.ts'
 import { prepareConsumerTables } from './tables.ts'
@@ -167,4 +168,21 @@ test('what fails while the log is read is told, and tried again until it succeed
   assert.ok((await stream.pull(10, signal)).length > 0)
   assert.deepEqual(errors.map((error) => (error as Error).message), ['away', 'away'])
   await stream.close()
+})
+
+test('what is held is told as JSON, with its place as a text', async () => {
+  const seen = await place('held', 1)
+  const broken = defineConsumer('broken', {
+    retry: { attempts: 1 },
+    on: [orderPlaced.handle(() => Promise.reject(new Error('it never works')))],
+  })
+  await using run = await process(broken)
+  await run.worker().start()
+  const held = async (): Promise<HeldKey<HeldEvent> | undefined> =>
+    (await run.held('broken')).find(({ oldest }) => oldest.key === 'held')
+  await waitUntil('it is dead', async () => (await held())?.state === 'dead')
+  const [told] = JSON.parse(JSON.stringify([await held()])) as [HeldKey<HeldEvent>]
+  assert.equal(told.oldest.position, formatPosition(seen))
+  const discarded = await run.discard('broken', told.key)
+  assert.equal(JSON.parse(JSON.stringify(discarded)).position, formatPosition(seen))
 })

@@ -205,7 +205,12 @@ class OpenSagas implements Sagas {
     const found = id === undefined ? [] : await this.#store.find(id)
     const [only, other] = found
     if (only === undefined) throw new SagaNotFoundError(told(which))
-    if (other !== undefined) throw new SagaConflictError(told(which), 'told', 'more than one is named so')
+    if (other !== undefined)
+      throw new SagaConflictError(
+        told(which),
+        'told from others',
+        'several begin or are named so: give its whole id'
+      )
     return only
   }
 
