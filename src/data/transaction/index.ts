@@ -1,3 +1,4 @@
+export { OpenedOn } from './opened-on.ts'
 export {
   type Isolation,
   poolOf,

@@ -8,7 +8,7 @@ import { defineEvent } from './define-event.ts'
 import { carriedOf } from './event-headers.ts'
 import { someMessage } from './event-message.fixture.ts'
 import type { EventMessage } from './event-message.ts'
-import { bindOutlet, type EventOutlet, type NewEvent, unbindOutlet } from './event-outlet.ts'
+import { type EventOutlet, type NewEvent, outlets } from './event-outlet.ts'
 import type { Upcaster } from './payload-form.ts'
 
 const Order = Type.Object({ orderId: Type.String(), total: Type.Number() })
@@ -34,11 +34,11 @@ async function emitted (work: (tx: Transaction) => Promise<unknown>): Promise<re
       }))
     },
   }
-  bindOutlet(pool, outlet)
+  outlets.bind(pool, outlet)
   try {
     await work(pool)
   } finally {
-    unbindOutlet(pool, outlet)
+    outlets.unbind(pool, outlet)
   }
   return events
 }

@@ -3,7 +3,7 @@ import type { Transaction } from '../../data/index.ts'
 import { type Bytes, parseBytes, SettingError, uuidOf, uuidv7 } from '../../kernel/index.ts'
 import { headersOf } from './event-headers.ts'
 import type { EventMessage } from './event-message.ts'
-import { type NewEvent, outletOf, type WrittenEvent } from './event-outlet.ts'
+import { type NewEvent, outlets, type WrittenEvent } from './event-outlet.ts'
 import { PayloadForm, type Upcaster } from './payload-form.ts'
 
 export interface EventOptions<Payload> {
@@ -147,7 +147,7 @@ export function defineEvent<const Schema extends TSchema> (
     oldest: form.oldest,
     aggregateType,
     async emit (tx, payload, emitOptions = {}) {
-      const [written] = await outletOf(tx).append(tx, [
+      const [written] = await outlets.of(tx).append(tx, [
         newEvent(payload, emitOptions, headersOf(emitOptions.headers)),
       ])
       return written!
@@ -155,7 +155,10 @@ export function defineEvent<const Schema extends TSchema> (
     async emitMany (tx, payloads, emitOptions = {}) {
       if (payloads.length === 0) return []
       const headers = headersOf(emitOptions.headers)
-      return await outletOf(tx).append(tx, payloads.map((payload) => newEvent(payload, emitOptions, headers)))
+      return await outlets.of(tx).append(
+        tx,
+        payloads.map((payload) => newEvent(payload, emitOptions, headers))
+      )
     },
     read: (message) => form.read(message),
     handle: (run) => ({

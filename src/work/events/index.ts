@@ -15,13 +15,7 @@ export {
 } from './errors.ts'
 export { carriedOf } from './event-headers.ts'
 export { type EventMessage, orderingKey } from './event-message.ts'
-export {
-  bindOutlet,
-  type EventOutlet,
-  type NewEvent,
-  unbindOutlet,
-  type WrittenEvent,
-} from './event-outlet.ts'
+export { type EventOutlet, type NewEvent, outlets, type WrittenEvent } from './event-outlet.ts'
 export {
   comparePositions,
   formatPosition,

@@ -1,6 +1,6 @@
 import { type Static, type TSchema, type TUnknown, Unknown } from 'typebox'
 import { SettingError } from '../../kernel/index.ts'
-import { deskOf } from './desk-binding.ts'
+import { desks } from './desk.ts'
 import type { JobOptions } from './job-options.ts'
 import { jobName, resolvePolicy } from './job-policy.ts'
 import type { Job } from './job.ts'
@@ -44,11 +44,11 @@ export function defineJob<
     name,
     policy,
     async enqueue (tx, input, enqueueOptions) {
-      const [ticket] = await deskOf(tx).enqueueMany(tx, job, [input], enqueueOptions)
+      const [ticket] = await desks.of(tx).enqueueMany(tx, job, [input], enqueueOptions)
       return ticket!
     },
     enqueueMany: async (tx, inputs, enqueueOptions) =>
-      deskOf(tx).enqueueMany(tx, job, inputs, enqueueOptions),
+      desks.of(tx).enqueueMany(tx, job, inputs, enqueueOptions),
     perform: (input, how) => run(input, how as Parameters<typeof run>[1]),
     write: (input) => payloads.write(input),
     read: (payload) => payloads.read(payload),

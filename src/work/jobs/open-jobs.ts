@@ -12,7 +12,7 @@ import {
 } from '../../kernel/index.ts'
 import { createLogger, type Logger } from '../../telemetry/index.ts'
 import { CommitWatch } from './commit-watch.ts'
-import { bindDesk, unbindDesk } from './desk-binding.ts'
+import { desks } from './desk.ts'
 import { JobList } from './job-list.ts'
 import { type JobMetrics, jobMetrics } from './job-metrics.ts'
 import type { EnqueueOptions, JobTicket } from './job-options.ts'
@@ -107,7 +107,7 @@ class Queue implements Jobs {
 
   async prepare (): Promise<void> {
     await this.store.prepare()
-    bindDesk(this.#options.pool, this)
+    desks.bind(this.#options.pool, this)
     this.pressure.start()
   }
 
@@ -243,7 +243,7 @@ class Queue implements Jobs {
 
   async #close (): Promise<void> {
     const { pool, wake } = this.#options
-    unbindDesk(pool, this)
+    desks.unbind(pool, this)
     await Promise.all([...this.#workers].map((worker) => worker.close()))
     this.#statuses.close()
     await this.pressure.close()

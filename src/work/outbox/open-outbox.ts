@@ -11,7 +11,7 @@ import {
   systemClock,
 } from '../../kernel/index.ts'
 import { type Logger, MetricsRegistry } from '../../telemetry/index.ts'
-import { bindOutlet, type EventOutlet, type LogPosition, unbindOutlet } from '../events/index.ts'
+import { type EventOutlet, type LogPosition, outlets } from '../events/index.ts'
 import { appendTo } from './append.ts'
 import { PostgresCheckpoints } from './checkpoints.ts'
 import { clusterNow, lowestRunning, moveInTo } from './epoch.ts'
@@ -159,7 +159,7 @@ class PostgresOutbox implements Outbox {
       this.#pulse.hint()
       return written
     }
-    bindOutlet(emitting, this)
+    outlets.bind(emitting, this)
   }
 
   read (read: LogRead): Promise<TimedBatch> {
@@ -207,7 +207,7 @@ class PostgresOutbox implements Outbox {
   }
 
   async close (): Promise<void> {
-    unbindOutlet(this.#emitting, this)
+    outlets.unbind(this.#emitting, this)
     this.#cancel?.()
     this.#pulse.close()
     this.#metrics.close()

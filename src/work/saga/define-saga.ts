@@ -1,7 +1,7 @@
 import type { Static, TSchema } from 'typebox'
 import { parseDuration, SettingError } from '../../kernel/index.ts'
 import { promiseMsOf } from '../jobs/index.ts'
-import { deskOf } from './desk-binding.ts'
+import { desks } from './desk.ts'
 import { flawFinder } from './json-form.ts'
 import { end, type SagaData, type SagaShape, type StepShape } from './machine/index.ts'
 import { actShapeOf, plannedAction } from './planned-action.ts'
@@ -85,8 +85,8 @@ export function buildSaga<const Schema extends TSchema> (
     name,
     version,
     plan,
-    start: async (tx, data, startOptions) => deskOf(tx).start(tx, saga, data, startOptions),
-    signal: async (tx, key, signal) => deskOf(tx).signal(tx, { saga: name, key }, signal),
+    start: async (tx, data, startOptions) => desks.of(tx).start(tx, saga, data, startOptions),
+    signal: async (tx, key, signal) => desks.of(tx).signal(tx, { saga: name, key }, signal),
   }
   return saga
 }

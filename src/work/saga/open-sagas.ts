@@ -17,7 +17,7 @@ import {
 import { createLogger, type Logger, type MetricsRegistry, type Tracer } from '../../telemetry/index.ts'
 import type { Job, JobApp } from '../jobs/index.ts'
 import type { DefinedSaga } from './define-saga.ts'
-import { bindDesk, unbindDesk } from './desk-binding.ts'
+import { desks } from './desk.ts'
 import {
   SagaConflictError,
   SagaDataError,
@@ -149,7 +149,7 @@ class OpenSagas implements Sagas {
   async prepare (announces: boolean): Promise<void> {
     await this.#store.prepare()
     if (announces) await this.#declare()
-    bindDesk(this.#pool, this)
+    desks.bind(this.#pool, this)
   }
 
   /** @throws SagaDefinitionChangedError */
@@ -229,7 +229,7 @@ class OpenSagas implements Sagas {
   }
 
   async close (): Promise<void> {
-    unbindDesk(this.#pool, this)
+    desks.unbind(this.#pool, this)
     await Promise.all([...this.#keepers].map((keeper) => keeper.close()))
   }
 

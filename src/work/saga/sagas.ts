@@ -1,7 +1,7 @@
 import type { Transaction } from '../../data/index.ts'
 import type { EventHandler, EventMessage } from '../events/index.ts'
 import type { Job } from '../jobs/index.ts'
-import type { SagaDesk } from './desk-binding.ts'
+import type { SagaDesk } from './desk.ts'
 import type { SagaKeeper } from './keeper.ts'
 import type { SagaName } from './new-signal.ts'
 import type { SagaEvent, SagaFilter, SagaRecord } from './saga-record.ts'
