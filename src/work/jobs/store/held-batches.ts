@@ -8,7 +8,9 @@ const [open, ended, doubtful] = [0, 1, 2] as const
 export class HeldBatch {
   readonly token: bigint
   readonly jobs: readonly ClaimedJob[]
-  readonly #places: ReadonlyMap<string, number>
+  #places: Map<string, number> | undefined
+  /** Jobs mostly end in the order in which they were claimed. */
+  #next = 0
   readonly #states: Uint8Array
   /** How many have not ended, as far as is known here, and how many of those are doubtful. */
   left: number
@@ -23,9 +25,6 @@ export class HeldBatch {
   constructor (token: bigint, jobs: readonly ClaimedJob[], endsMs: number) {
     this.token = token
     this.jobs = jobs
-    const places = new Map<string, number>()
-    for (let place = 0; place < jobs.length; place++) places.set(jobs[place]!.id, place)
-    this.#places = places
     this.#states = new Uint8Array(jobs.length)
     this.left = jobs.length
     this.endsMs = endsMs
@@ -33,8 +32,10 @@ export class HeldBatch {
 
   /** Where a job is that has not ended; -1 for any other. */
   placeOf (id: string): number {
-    const place = this.#places.get(id)
-    return place === undefined || this.#states[place] === ended ? -1 : place
+    const place = this.jobs[this.#next]?.id === id ? this.#next : this.#find(id)
+    if (place === undefined || this.#states[place] === ended) return -1
+    this.#next = place + 1
+    return place
   }
 
   isDoubtful (place: number): boolean {
@@ -54,6 +55,11 @@ export class HeldBatch {
     if (this.#states[place] === doubtful) this.doubtful--
     this.#states[place] = ended
     this.left--
+  }
+
+  #find (id: string): number | undefined {
+    this.#places ??= new Map(this.jobs.map((job, place) => [job.id, place]))
+    return this.#places.get(id)
   }
 
   /** Places of jobs that nothing was written for. */
