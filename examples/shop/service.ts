@@ -27,10 +27,10 @@ export default defineService({
     orderRoutes(app)
     bestSellerRoutes(app)
     orderHistoryRoutes(app)
-    await openBank(app)
   },
-  // Opens a connection and has PostgreSQL read its catalogue before the first customer waits for it.
+  // The bank; then a connection, and what PostgreSQL reads of its catalogue before the first customer waits for it.
   async warm (app) {
+    await openBank()
     await app.data.query('select 1 from product join category on category.id = category_id limit 1')
   },
 })

@@ -32,6 +32,8 @@ export interface ServiceEnvironment {
   readonly local: LocalClient
   /** Closes, in reverse, what the service opens. */
   readonly lifecycle: Lifecycle
+  /** The routes are only compiled, with stand-ins for what they need: what must be kept is kept in memory. @default false */
+  readonly compilesOnly?: boolean
   /** Says how far the boot has come: a sentence and, where it is known, the share done (0 to 1). */
   readonly onProgress: (message: string, share?: number) => void
 }

@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis'
 import type { Transaction } from '../../data/index.ts'
 import { Admission } from '../../protect/admission/index.ts'
 import type { Idempotency } from '../../protect/idempotency/index.ts'
@@ -48,17 +47,20 @@ function admissionOf (
 /** Keys are kept where the effects are: in the database, else in Redis; a service with neither cannot keep any. */
 async function idempotency (
   { name, database }: Service,
-  { settings, telemetry: { registry }, lifecycle }: ServiceEnvironment,
+  { settings, telemetry: { registry }, lifecycle, compilesOnly = false }: ServiceEnvironment,
   { data, redis }: Engines
 ): Promise<Pick<PipelineOptions, 'idempotency'>> {
-  if (data === undefined && redis === undefined) return {}
+  if (data === undefined && redis === undefined && !compilesOnly) return {}
   // Loaded by services that can keep keys, so that the others start without it.
-  const { Idempotency, postgresIdempotencyStore, redisIdempotencyStore } = await import(
-    '../../protect/idempotency/index.ts'
-  )
-  const store = data === undefined ?
-    redisIdempotencyStore({ redis: redis as Redis, prefix: `plimsoll:idempotency:${name}:` }) :
-    postgresIdempotencyStore({ pool: data, schema: database?.schema })
+  const { Idempotency, memoryIdempotencyStore, postgresIdempotencyStore, redisIdempotencyStore } =
+    await import(
+      '../../protect/idempotency/index.ts'
+    )
+  const store = data !== undefined ?
+    postgresIdempotencyStore({ pool: data, schema: database?.schema }) :
+    redis === undefined ?
+    memoryIdempotencyStore() :
+    redisIdempotencyStore({ redis, prefix: `plimsoll:idempotency:${name}:` })
   const keys = new Idempotency({ ...settings.idempotency, store, registry })
   await lifecycle.start({ name: 'idempotency', close: () => keys.close() })
   return { idempotency: keys as Idempotency<Transaction> }
