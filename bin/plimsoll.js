@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // The `plimsoll` command: finds the code to run (built, or the sources of a checkout) and hands over.
 import { existsSync } from 'node:fs'
-import { enableCompileCache } from 'node:module'
+// As a whole: older versions of Node.js, which are to be told so below, have no such export, and would not even start.
+import nodeModule from 'node:module'
 import { fileURLToPath } from 'node:url'
 
 const lowestMajor = 24
@@ -28,6 +29,6 @@ if (existsSync(sources)) {
     { NODE_COMPILE_CACHE: cache, ...process.env }
   )
 } else {
-  enableCompileCache()
+  nodeModule.enableCompileCache()
   await import('../dist/cli/main.js')
 }

@@ -146,3 +146,11 @@ function parseReport (stdout: string): PackReport {
   assert.ok(first !== undefined)
   return first
 }
+
+test('the command loads on a Node.js that is too old, to say so: it names no export that only newer ones have', async () => {
+  const source = await readFile(join(root, 'bin/plimsoll.js'), 'utf8')
+  const named = [...source.matchAll(/^import \{ ([^}]+) \} from 'node:/gm)].flatMap(([, names = '']) =>
+    names.split(', ')
+  )
+  assert.deepEqual(named.toSorted(), ['existsSync', 'fileURLToPath'])
+})
