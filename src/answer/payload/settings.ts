@@ -66,7 +66,8 @@ export function resolvePayloadSettings (
   name: string
 ): ResolvedPayloadSettings {
   const fields = settings.fields ?? defaults.fields ?? false
-  const respondAsync = settings.respondAsync ?? defaults.respondAsync ?? false
+  const respondAsync = settings.respondAsync ?? asyncResponder?.takes?.(settings) ?? defaults.respondAsync ??
+    false
   const versioned = settings.versions ?? defaults.versions ?? true
   for (const [key, value] of Object.entries({ respondAsync, versions: versioned })) {
     if (typeof value !== 'boolean') throw new SettingError(`${name} config.${key}`, 'true or false', value)

@@ -11,7 +11,14 @@ import { serveApiDocument } from './openapi.ts'
 import { protection } from './protection.ts'
 import { provide } from './provide.ts'
 import type { Service, ServiceApp } from './service.ts'
-import { openWork, respondByExports, serveExports, serveJobs, type ServiceWork } from './work/index.ts'
+import {
+  openWork,
+  refuseExports,
+  respondByExports,
+  serveExports,
+  serveJobs,
+  type ServiceWork,
+} from './work/index.ts'
 
 /** A service in this process. */
 export interface BuiltService {
@@ -57,7 +64,8 @@ export async function buildService (
   })
   provide(app, environment, { ...engines, ...work.handles })
   if (jobs !== undefined) serveJobs(app, { jobs, path: service.jobsPath ?? '/jobs' })
-  if (exports !== undefined) await serveExports(app, exports, service)
+  if (exports === undefined) refuseExports(app)
+  else await serveExports(app, exports, service)
   if (settings.health.onServicePort) await app.register(healthRoutes(health))
   if (settings.openapi.page) await serveApiDocument(app, service)
   await addRoutes(app, service)

@@ -28,7 +28,6 @@ export interface ExportInsteadOptions {
  * ```ts
  * app.get('/orders', {
  *   config: {
- *     payload: { respondAsync: true },
  *     export: exportInstead(
  *       orderHistory,
  *       ({ query }: FastifyRequest<{ Querystring: Year }>) => ({ year: query.year })

@@ -15,6 +15,8 @@ export interface AcceptedWork {
  * `Prefer: respond-async`.
  */
 export interface AsyncResponder {
+  /** Whether a route says by another part of its settings that its requests may be handed over. @default `respondAsync` alone does */
+  takes?(settings: object): boolean | undefined
   /**
    * Takes a request over. It has passed all checks of its route, and its body is read and valid.
    *

@@ -1,12 +1,13 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyContextConfig, FastifyInstance, FastifyRequest } from 'fastify'
 import type { AsyncResponder } from '../../../answer/payload/index.ts'
+import { SettingError } from '../../../kernel/index.ts'
 import type { AsyncExport, ExportOwner, Exports } from '../../../work/exports/index.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /**
-     * With `payload: { respondAsync: true }`: the export that a request becomes when its client prefers not to wait; see
-     * `exportInstead`.
+     * The export that a request becomes when its client says `Prefer: respond-async`; see `exportInstead`. With
+     * `respondAsync: false` it does not.
      */
     export?: AsyncExport<FastifyRequest>
   }
@@ -37,9 +38,26 @@ export async function serveExports (app: FastifyInstance, exports: Exports, serv
 /** Hands requests over to exports: for the option `asyncResponder` of the request path. */
 export async function respondByExports (exports: Exports, service: Callers): Promise<AsyncResponder> {
   const { exportResponder } = await import('../../../work/exports/index.ts')
-  return exportResponder<FastifyRequest>({
-    exports,
-    ownerOf: ownerBy(service),
-    exportOf: (request) => request.routeOptions.config.export,
+  return {
+    takes: (settings: FastifyContextConfig) => settings.export === undefined ? undefined : true,
+    ...exportResponder<FastifyRequest>({
+      exports,
+      ownerOf: ownerBy(service),
+      exportOf: (request) => request.routeOptions.config.export,
+    }),
+  }
+}
+
+/** For a service that lists no exports: a route that names one would be answered at once, whatever its client prefers. */
+export function refuseExports (app: FastifyInstance): void {
+  app.addHook('onRoute', ({ method, url, config }) => {
+    if (config?.export !== undefined) {
+      const setting = `${String(method)} ${url} config.export`
+      throw new SettingError(
+        setting,
+        'used in a service that lists the export in `exports`',
+        config.export.definition.name
+      )
+    }
   })
 }

@@ -1,4 +1,4 @@
-export { respondByExports, serveExports } from './export-work.ts'
+export { refuseExports, respondByExports, serveExports } from './export-work.ts'
 export { jobRouteProblems, serveJobs } from './job-routes.ts'
 export type { BrokerPlaces } from './open-broker.ts'
 export { openWork, type ServiceWork, type WorkHandles } from './open-work.ts'
