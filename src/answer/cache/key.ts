@@ -48,6 +48,12 @@ export class KeyMaker<Request> {
     this.#typeOf = policy.types === undefined ? undefined : typeChooser(policy.types)
   }
 
+  /** Whether requests of one origin, path and variant, and without a query, all have one key. */
+  get isOfPath (): boolean {
+    const { scope, vary, locales, types } = this.#policy
+    return scope === 'public' && vary.length === 0 && locales === undefined && types === undefined
+  }
+
   of (request: CacheRequest<Request>): string | NoKey {
     const { url, headers } = request
     if (url.length > longestUrl) return tooLong

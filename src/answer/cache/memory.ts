@@ -10,6 +10,8 @@ export class MemoryNode {
   queue: Queue | undefined
   older: MemoryNode | undefined
   newer: MemoryNode | undefined
+  /** There where the node is also found by another way than its key: closes that way. Called when it leaves memory. */
+  shortcut: (() => void) | undefined
 
   constructor (key: string, bytes: number) {
     this.key = key
@@ -17,6 +19,7 @@ export class MemoryNode {
     this.queue = undefined
     this.older = undefined
     this.newer = undefined
+    this.shortcut = undefined
   }
 }
 
@@ -93,8 +96,13 @@ export class BoundedMemory<Node extends MemoryNode> {
 
   get (key: string): Node | undefined {
     const node = this.#nodes.get(key)
-    if (node !== undefined && node.uses < mostUses) node.uses++
+    if (node !== undefined) this.use(node)
     return node
+  }
+
+  /** Counts a read of a node that was found by another way than its key. */
+  use (node: Node): void {
+    if (node.uses < mostUses) node.uses++
   }
 
   /** Puts a node in place of what has its key. One that is larger than all memory is not kept. */
@@ -126,6 +134,8 @@ export class BoundedMemory<Node extends MemoryNode> {
     if (this.#nodes.get(node.key) !== node) return
     this.#nodes.delete(node.key)
     node.queue?.remove(node)
+    node.shortcut?.()
+    node.shortcut = undefined
   }
 
   /** Looks at up to `most` nodes, those next in line, and drops those of which `isDead` says so. */

@@ -1,7 +1,7 @@
 import { abortable } from './abortable.ts'
-import { type CacheControl, readCacheControl } from './cache-control.ts'
 import type { CacheRequest } from './cache-request.ts'
 import type { Forwarded } from './cache-status.ts'
+import { isDemanding, pleases, staleUntil, wishesOf } from './client-wishes.ts'
 import { Entry } from './entry.ts'
 import { fill, type Filled } from './fill.ts'
 import type { Answer, Bypass, BypassReason, Found, Miss } from './found.ts'
@@ -11,7 +11,7 @@ import { linesOf } from './prepared-answer.ts'
 import { RouteMiss } from './route-miss.ts'
 import { type RouteParts, staleIfError } from './route-parts.ts'
 import { type Manner, selectAnswer } from './select-answer.ts'
-import { textOf } from './storing.ts'
+import { Shortcuts } from './shortcuts.ts'
 
 /** A route whose answers are cached. */
 export interface CachedRoute<Request = unknown> {
@@ -40,6 +40,8 @@ export class RouteCache<Request> implements CachedRoute<Request> {
   readonly #isPlain: boolean
   /** There is something to wait for before the route runs. */
   readonly #asksOthers: boolean
+  /** `undefined` where a key says more than origin and path, or a hit has to be thought about. */
+  readonly #shortcuts: Shortcuts | undefined
   readonly #bypasses: Map<BypassReason, Bypass> = new Map()
 
   constructor (parts: RouteParts<Request>, keyPrefix: string) {
@@ -48,14 +50,32 @@ export class RouteCache<Request> implements CachedRoute<Request> {
     this.#keys = new KeyMaker(keyPrefix, policy, (error) => notices.failed(name, 'config.cache.scope', error))
     this.#isPlain = !policy.honoursClient && !policy.checksVersionAlways
     this.#asksOthers = parts.shared !== undefined || policy.version !== undefined
+    this.#shortcuts = this.#isPlain && this.#keys.isOfPath ? new Shortcuts() : undefined
   }
 
   lookup (request: CacheRequest<Request>): Found | Promise<Found> {
     const barred = this.#barred(request)
     if (barred !== undefined) return this.#bypass(barred)
+    const near = this.#shortcuts === undefined ? undefined : this.#near(request, this.#shortcuts)
+    if (near !== undefined) return near
     const key = this.#keys.of(request)
     if (typeof key !== 'string') return this.#bypass(key.reason)
     return this.#find(request, key, request.startedMs)
+  }
+
+  /** A hit without a key. A query could be spelt in any number of ways, and is left to the key. */
+  #near (request: CacheRequest<Request>, shortcuts: Shortcuts): Answer | undefined {
+    const { origin, url, startedMs, variant = '' } = request
+    const entry = variant === '' ? shortcuts.find(origin, url) : undefined
+    if (entry === undefined || !this.#isHit(entry, startedMs)) return undefined
+    const { memory, metrics } = this.#parts
+    memory.use(entry)
+    metrics.requests.hit.add()
+    return selectAnswer(entry, request, startedMs)
+  }
+
+  #isHit (entry: Entry, nowMs: number): boolean {
+    return this.#isPlain && this.#isFresh(entry, nowMs) && this.#parts.purges.current
   }
 
   /** Requests that the cache has nothing to say to, and whose answers it does not keep. */
@@ -71,13 +91,20 @@ export class RouteCache<Request> implements CachedRoute<Request> {
   }
 
   #find (request: CacheRequest<Request>, key: string, nowMs: number): Found | Promise<Found> {
-    const { memory, purges, metrics } = this.#parts
+    const { memory, metrics } = this.#parts
     const entry = memory.get(key)
-    if (entry !== undefined && this.#isPlain && this.#isFresh(entry, nowMs) && purges.current) {
+    if (entry !== undefined && this.#isHit(entry, nowMs)) {
+      this.#shorten(request, entry)
       metrics.requests.hit.add()
       return selectAnswer(entry, request, nowMs)
     }
     return this.#findSlowly(request, key, nowMs, entry)
+  }
+
+  #shorten ({ origin, url, variant = '' }: CacheRequest<Request>, entry: Entry): void {
+    if (this.#shortcuts === undefined || variant !== '' || url.includes('?')) return
+    const bytes = this.#shortcuts.add(origin, url, entry)
+    if (bytes > 0) this.#parts.memory.grow(entry, bytes)
   }
 
   #isFresh (entry: Entry, nowMs: number): boolean {
@@ -254,39 +281,4 @@ export class RouteCache<Request> implements CachedRoute<Request> {
       refresh: undefined,
     }
   }
-}
-
-/** What a request asks for by its `Cache-Control`, or by `Pragma` where it has none. */
-function wishesOf ({ headers }: CacheRequest): CacheControl {
-  const given = textOf(headers['cache-control'])
-  return readCacheControl(
-    given ?? (/no-cache/i.test(textOf(headers['pragma']) ?? '') ? 'no-cache' : undefined)
-  )
-}
-
-/** Whether the client asks for something newer than what the route would give it. */
-function isDemanding (control: CacheControl | undefined): boolean {
-  return control !== undefined &&
-    (control.noCache || control.maxAge !== undefined || control.minFresh !== undefined)
-}
-
-/**
- * Whether an entry is new enough for a client.
- *
- * @see https://www.rfc-editor.org/rfc/rfc9111#section-5.2.1
- */
-function pleases (entry: Entry, control: CacheControl | undefined, nowMs: number): boolean {
-  if (control === undefined || !isDemanding(control)) return true
-  const { noCache, maxAge, minFresh, maxStale } = control
-  const isOld = maxAge !== undefined && (maxAge === 0 || nowMs - entry.madeMs > maxAge * 1_000)
-  if (noCache || isOld) return false
-  if (minFresh !== undefined && entry.freshUntilMs - nowMs < minFresh * 1_000) return false
-  return nowMs < entry.freshUntilMs || maxStale !== undefined
-}
-
-/** Until when an entry may be served stale, to a client that may have said that it takes such. */
-function staleUntil (entry: Entry, control: CacheControl | undefined): number {
-  const { maxStale } = control ?? {}
-  if (maxStale === undefined || entry.stored.neverStale) return entry.staleUntilMs
-  return Math.max(entry.staleUntilMs, entry.freshUntilMs + maxStale * 1_000)
 }
