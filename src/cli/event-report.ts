@@ -3,6 +3,7 @@ import type { AuditEntry, EventPlaces } from '../work/events-desk/index.ts'
 import { type EventMessage, formatPosition } from '../work/events/index.ts'
 import type { ParkedEvent } from '../work/outbox/index.ts'
 import { columns } from './columns.ts'
+import { readerName } from './events-report.ts'
 import type { Paint } from './paint.ts'
 import { age, firstLine, indented, lines, time } from './report-text.ts'
 
@@ -129,7 +130,7 @@ export function historyAsText (audit: readonly AuditEntry[]): string {
 function readerRows ({ readers, parked, held, taken }: EventPlaces, paint: Paint): string[][] {
   const names = [
     ...new Set([
-      ...readers.map(({ kind, name, build }) => readerName(kind, name, build)),
+      ...readers.map(readerName),
       ...parked.map(({ relay }) => `relay ${relay}`),
       ...[...taken, ...held.map(({ consumer }) => consumer)].map((name) => `consumer ${name}`),
     ]),
@@ -154,15 +155,9 @@ function readerRows ({ readers, parked, held, taken }: EventPlaces, paint: Paint
       ]
     }
     if (taken.some((consumer) => name === `consumer ${consumer}`)) return [`  ${name}`, 'done']
-    const isPassed = readers.some((reader) =>
-      reader.passed && name === readerName(reader.kind, reader.name, reader.build)
-    )
+    const isPassed = readers.some((reader) => reader.passed && name === readerName(reader))
     return [`  ${name}`, isPassed ? 'passed' : 'not yet']
   })
-}
-
-function readerName (kind: string, name: string, build: number | undefined): string {
-  return `${kind === 'other' ? '' : `${kind} `}${name}${build === undefined ? '' : ` build ${build}`}`
 }
 
 function auditLine ({ atMs, action, reader, subject = 'all', actor, reason, outcome }: AuditEntry): string {

@@ -43,9 +43,7 @@ export function statusAsData (status: EventsStatus): object {
   const { log, stall, readers, relays, consumers, projections } = status
   const reader = (kind: string, name: string): object => {
     const found = readers.find((each) => each.kind === kind && each.name === name)
-    if (found === undefined) return {}
-    const { parts, position, lagMs, savedAtMs } = found
-    return { parts, position: formatPosition(position), lagMs, isTruncated: lagMs === undefined, savedAtMs }
+    return found === undefined ? {} : place(found)
   }
   return {
     log: {
@@ -58,8 +56,12 @@ export function statusAsData (status: EventsStatus): object {
     relays: relays.map((relay) => ({ ...relay, ...reader('relay', relay.name) })),
     consumers: consumers.map((consumer) => ({ ...consumer, ...reader('consumer', consumer.name) })),
     projections: projections.map(buildAsData),
-    others: others(status).map(({ name }) => ({ name, ...reader('other', name) })),
+    others: others(status).map((other) => ({ name: readerName(other), ...place(other) })),
   }
+}
+
+function place ({ parts, position, lagMs, savedAtMs }: LogReaderState): object {
+  return { parts, position: formatPosition(position), lagMs, isTruncated: lagMs === undefined, savedAtMs }
 }
 
 export function buildAsData ({ position, ...build }: ProjectionBuild): object {
@@ -101,7 +103,7 @@ function readerRows (status: EventsStatus, paint: Paint): readonly (readonly str
       '',
       [`build ${build.build} ${build.state}`, buildRemark(build, paint)].filter(Boolean).join('; '),
     ]),
-    ...others(status).map((reader) => row(reader.name, reader, [], status, paint)),
+    ...others(status).map((reader) => row(readerName(reader), reader, [], status, paint)),
   ]
 }
 
@@ -147,6 +149,11 @@ function consumerRow (
   return row(`consumer ${name}`, reader, [...source, ...held], status, paint)
 }
 
+/** A projection's has its build: each is a reader of its own. */
+export function readerName ({ kind, name, build }: Pick<LogReaderState, 'kind' | 'name' | 'build'>): string {
+  return `${kind === 'other' ? '' : `${kind} `}${name}${build === undefined ? '' : ` build ${build}`}`
+}
+
 function row (
   name: string,
   reader: LogReaderState | undefined,
@@ -167,8 +174,16 @@ function row (
   ]
 }
 
-function others ({ readers }: EventsStatus): readonly LogReaderState[] {
-  return readers.filter(({ kind }) => kind === 'other')
+/** Readers of programs of their own, and checkpoints that were left behind: these, too, keep the log from being dropped. */
+function others ({ readers, relays, consumers, projections }: EventsStatus): readonly LogReaderState[] {
+  return readers.filter(({ kind, name, build }) =>
+    kind === 'relay' ?
+      relays.every((relay) => relay.name !== name) :
+      kind === 'consumer' ?
+      consumers.every((consumer) => consumer.name !== name) :
+      kind === 'other' ||
+      projections.every((known) => known.projection !== name || known.build !== build)
+  )
 }
 
 function buildRemark (
