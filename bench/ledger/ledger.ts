@@ -22,7 +22,7 @@ export const ledger: Benchmark = {
     for (const seed of seeds(quick)) {
       const result = await runRig({
         seed,
-        chaosMs: quick ? 15_000 : 180_000,
+        chaosMs: quick ? 15_000 : 120_000,
         breathMs: quick ? 700 : 1_000,
         keys: 8,
         calmMs: quick ? 60_000 : 120_000,

@@ -47,10 +47,10 @@ interface Sizes {
 
 const full: Sizes = {
   lossMs: 5_000,
-  rounds: 5,
-  events: 50_000,
-  peerEvents: 3_000,
-  delayEvents: 20_000,
+  rounds: 3,
+  events: 30_000,
+  peerEvents: 300,
+  delayEvents: 5_000,
   emits: 1_000,
 }
 const short: Sizes = {
