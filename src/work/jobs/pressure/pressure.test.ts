@@ -126,6 +126,7 @@ test('what workers take together is the drain, and Retry-After follows from it',
   await one.close()
   await other.close()
   await pressure.look()
+  await pressure.look()
   assert.equal(pressure.of(tier)?.workers, 0)
   assert.equal(pressure.of(tier)?.condition, 'unattended')
 })
@@ -181,7 +182,7 @@ test('a tier that is well or at risk refuses nobody; that it is at risk is said 
   ])
 })
 
-test('a tier without workers is said at once, again each minute, shown, and refuses', async () => {
+test('a tier without workers at two looks is said, again each minute, shown, and refuses', async () => {
   const lines: string[] = []
   const logger = createLogger({
     level: 'info',
@@ -189,15 +190,29 @@ test('a tier without workers is said at once, again each minute, shown, and refu
   })
   const { pressure, shown } = openPressure({ logger })
   states = [state(5, 20_000)]
-  for (let step = 0; step < 61; step++) {
+  for (let step = 0; step < 62; step++) {
     await pressure.look()
     clock.advance(2_000)
   }
-  assert.equal(lines.length, 3)
-  assert.match(lines[0]!, /no worker is up/)
+  assert.equal(lines.length, 4)
+  assert.match(lines[0]!, /are started later/)
+  for (const line of lines.slice(1)) assert.match(line, /no worker is up/)
   assert.match(await shown(), /plimsoll_jobs_tier_workers\{tier="within-10s"\} 0/)
   assert.match(await shown(), /condition="unattended"\} 1/)
   assert.throws(() => pressure.check(tier), { code: 'TIER_OVERLOADED', reason: 'unattended' })
+})
+
+test('workers that have just come, or come back, are not told to be missing', async () => {
+  const lines: string[] = []
+  const logger = createLogger({ destination: { write: (line: string) => void lines.push(line) } })
+  const { pressure } = openPressure({ logger })
+  // Younger than the promise: nobody has had the time to take it.
+  states = [state(5, 2_000)]
+  await pressure.look()
+  assert.equal(pressure.of(tier)?.workers, 0)
+  assert.equal(pressure.of(tier)?.condition, 'ok')
+  pressure.check(tier)
+  assert.deepEqual(lines, [])
 })
 
 test('what was seen too long ago refuses nobody, and a database that is away is no news', async () => {

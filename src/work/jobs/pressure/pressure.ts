@@ -139,7 +139,7 @@ export class Pressure implements AsyncDisposable {
     for (const tier of new Set([...tiers, ...stateOf.keys()])) {
       const { taken = 0, workers = 0 } = attended.get(tier) ?? {}
       const reading = this.#read(tier, stateOf.get(tier), taken, workers, atMs)
-      const verdict = judgeTier(reading)
+      const verdict = judgeTier(this.#foundTwice(reading) ? reading : { ...reading, workers: undefined })
       const isLate = verdict.condition === 'late'
       const tenants = isLate ? await this.#backlogs?.(tier, reading.depth) : undefined
       this.#known.set(tier, { ...reading, ...verdict, tenants, atMs })
@@ -161,6 +161,14 @@ export class Pressure implements AsyncDisposable {
     const known = this.#known.get(tier)
     const isFresh = known !== undefined && this.#clock.now() - known.atMs < staleAfter * this.#everyMs
     return isFresh ? known : undefined
+  }
+
+  /**
+   * Whether nobody works on the tier, now and at the look before: workers that have just started, or come back with the
+   * database, have yet to say that they are there.
+   */
+  #foundTwice ({ tier, workers }: TierReading): boolean {
+    return workers !== 0 || this.#known.get(tier)?.workers === 0
   }
 
   #read (
