@@ -47,3 +47,19 @@ export function sleep (clock: Clock, ms: number, signal?: AbortSignal): Promise<
     signal?.addEventListener('abort', abort, { once: true })
   })
 }
+
+/**
+ * Waits for `work`, for at most `ms`; what is late goes on by itself.
+ *
+ * @returns its result; `undefined` when it is late
+ * @throws what it throws in time
+ */
+export async function inTime<Result> (
+  clock: Clock,
+  ms: number,
+  work: Promise<Result>
+): Promise<Result | undefined> {
+  const late = Promise.withResolvers<undefined>()
+  const cancel = clock.after(ms, () => late.resolve(undefined))
+  return await Promise.race([work, late.promise]).finally(cancel)
+}

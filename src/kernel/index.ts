@@ -1,6 +1,6 @@
 export { type BackoffLimits, fullJitter } from './backoff.ts'
 export { type Bytes, formatBytes, parseBytes } from './bytes.ts'
-export { type Cancel, type Clock, sleep, systemClock } from './clock.ts'
+export { type Cancel, type Clock, inTime, sleep, systemClock } from './clock.ts'
 export { type ContextPart, finishing, finishingNow, unitOf, withDeadline, within } from './context-part.ts'
 export { CallerGoneError, type WatchedWork, WorkSignal } from './context-signal.ts'
 export { type Context, currentContext, enterContext, runWithContext, runWithoutContext } from './context.ts'
@@ -49,4 +49,5 @@ export {
   parseTraceparent,
   type TraceContext,
 } from './trace-context.ts'
+export { untilAborted } from './until-aborted.ts'
 export { uuidOf, uuidTimeMs, uuidv7 } from './uuid.ts'

@@ -1,9 +1,8 @@
 import type { Admin, BaseOptions } from '@platformatic/kafka'
-import { type Clock, SettingError, systemClock } from '../../kernel/index.ts'
+import { type Clock, SettingError, systemClock, untilAborted } from '../../kernel/index.ts'
 import type { Engine } from '../engine.ts'
 import { EngineClosedError, EngineUnavailableError } from '../errors.ts'
 import { HeldClient } from '../held-client.ts'
-import { untilAborted } from '../until-aborted.ts'
 import { explainKafkaError } from './explain.ts'
 import { type Kafka, loadKafka } from './load-kafka.ts'
 

@@ -1,9 +1,8 @@
 import type { NatsConnection, NodeConnectionOptions, Status } from '@nats-io/transport-node'
-import { type Clock, systemClock } from '../../kernel/index.ts'
+import { type Clock, systemClock, untilAborted } from '../../kernel/index.ts'
 import type { Engine } from '../engine.ts'
 import { EngineClosedError, EngineUnavailableError } from '../errors.ts'
 import { HeldClient } from '../held-client.ts'
-import { untilAborted } from '../until-aborted.ts'
 import { watchNatsConnection } from './connection-watch.ts'
 import { explainNatsError } from './explain.ts'
 import { loadNatsTransport } from './load-nats.ts'
@@ -90,7 +89,9 @@ export function natsEngine (options: NatsEngineOptions): Engine<NatsConnection> 
 
   function hear (status: Status): void {
     if (status.type === 'disconnect') {
-      onConnectionError?.(unavailable(undefined, `the connection to ${status.server} broke; it is being made again`))
+      onConnectionError?.(
+        unavailable(undefined, `the connection to ${status.server} broke; it is being made again`)
+      )
     } else if (status.type === 'error') {
       onConnectionError?.(unavailable(status.error))
     }

@@ -1,9 +1,8 @@
 import type { Redis } from 'ioredis'
-import { type Clock, SettingError, systemClock } from '../../kernel/index.ts'
+import { type Clock, SettingError, systemClock, untilAborted } from '../../kernel/index.ts'
 import type { Engine } from '../engine.ts'
 import { EngineClosedError, EngineUnavailableError } from '../errors.ts'
 import { HeldClient } from '../held-client.ts'
-import { untilAborted } from '../until-aborted.ts'
 import { explainRedisError } from './explain.ts'
 import { loadIoredis } from './load-ioredis.ts'
 

@@ -1,4 +1,4 @@
-import { type Clock, fullJitter, type Random, sleep } from '../../kernel/index.ts'
+import { type Clock, fullJitter, type Random, sleep, untilAborted } from '../../kernel/index.ts'
 import type { Backlog, Delivery, EventStream } from '../consumers/index.ts'
 import { BrokerPartClosedError } from './errors.ts'
 
@@ -107,16 +107,5 @@ export class MendingStream implements EventStream {
   async #drop (opening: Promise<BrittleStream> | undefined): Promise<void> {
     const stream = await opening?.catch(() => undefined)
     await stream?.close().catch(() => {})
-  }
-}
-
-async function untilAborted<T> (work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const stop = Promise.withResolvers<never>()
-  const abort = (): void => stop.reject(signal.reason)
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    return await Promise.race([work, stop.promise])
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }

@@ -2,6 +2,7 @@ import type { Pool } from 'pg'
 import {
   type Clock,
   type Duration,
+  inTime,
   parseDuration,
   type Random,
   SettingError,
@@ -104,12 +105,6 @@ export interface Projections extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** Waits for `work`, for at most `ms`; what is late then goes on by itself. */
-async function inTime (work: Promise<void>, ms: number, clock: Clock): Promise<void> {
-  const ended = new AbortController()
-  await Promise.race([work, sleep(clock, ms, ended.signal).catch(() => {})]).finally(() => ended.abort())
-}
-
 const rebuildPollMs = 100
 const measureMs = 2_000
 
@@ -204,7 +199,7 @@ export async function openProjections (options: ProjectionsOptions): Promise<Pro
           }
         })
       },
-      drain: (graceMs) => inTime(close(), graceMs, clock),
+      drain: (graceMs) => inTime(clock, graceMs, close()),
       close,
     }
     workers.add(running)

@@ -4,6 +4,7 @@ import {
   type Cancel,
   type Clock,
   Deadline,
+  inTime,
   openContext,
   type Random,
   resumeContext,
@@ -20,7 +21,7 @@ import type { Transitions } from './transitions.ts'
 /** Wakes sagas whose time has come. Each process that works on jobs runs one. */
 export interface SagaKeeper {
   start(): Promise<void>
-  /** Begins nothing more, and waits for what it is at. */
+  /** Begins nothing more, and waits for what it is at, for at most `graceMs` milliseconds. */
   drain(graceMs: number): Promise<void>
   close(): Promise<void>
 }
@@ -78,14 +79,14 @@ class Keeper implements SagaKeeper {
     this.#schedule(0)
   }
 
-  async drain (): Promise<void> {
+  drain (graceMs: number): Promise<void> {
+    return inTime(this.#parts.clock, graceMs, this.close())
+  }
+
+  async close (): Promise<void> {
     this.#isOpen = false
     this.#cancel?.()
     await this.#looking
-  }
-
-  close (): Promise<void> {
-    return this.drain()
   }
 
   #schedule (afterMs: number): void {
@@ -128,11 +129,13 @@ class Keeper implements SagaKeeper {
     this.#tidiedMs = clock.now()
     await this.#inBackground(announce)
     const back = await this.#inBackground(() => store.returned(this.#known, 'SAGA_DEFINITION_UNKNOWN'))
-    for (const id of back) await this.#inSaga(id, (tx, saga) => this.#resume(tx, saga))
+    for (const id of back) if (this.#isOpen) await this.#inSaga(id, (tx, saga) => this.#resume(tx, saga))
     // Whoever starts together with this process has the time to say what it knows.
     if (clock.now() - this.#startedMs >= vanishedMs) {
       const orphans = await this.#inBackground(() => store.orphans(this.#known, vanishedMs))
-      for (const id of orphans) await this.#inSaga(id, (tx, saga) => transitions.orphan(tx, saga))
+      for (const id of orphans)
+        if (this.#isOpen)
+          await this.#inSaga(id, (tx, saga) => transitions.orphan(tx, saga))
     }
     await this.#inBackground(() => store.forget(keptMs, lookAtOnce * 5))
     await this.#inBackground(() => this.#count())

@@ -1,12 +1,11 @@
 import type { Consumer, Message, MessagesStream } from '@platformatic/kafka'
 import type { Engine, KafkaClient } from '../../../engines/index.ts'
-import type { Clock } from '../../../kernel/index.ts'
+import { type Clock, inTime } from '../../../kernel/index.ts'
 import type { Backlog, Delivery, Subscription } from '../../consumers/index.ts'
 import type { EventMessage } from '../../events/index.ts'
 import { readEnvelope } from '../envelope.ts'
 import { Inbound } from '../inbound.ts'
 import type { BrittleStream } from '../mending-stream.ts'
-import { withinMs } from '../within-ms.ts'
 import { PartitionProgress } from './partition-progress.ts'
 
 export interface GroupStreamOptions {
@@ -52,7 +51,7 @@ export async function openGroupStream (options: GroupStreamOptions): Promise<Bri
     })
     return new GroupStream(consumer, messages, subscription, clock)
   } catch (error) {
-    await withinMs(clock, closeMs, consumer.close(true))
+    await inTime(clock, closeMs, consumer.close(true)).catch(() => {})
     throw error
   }
 }
@@ -117,8 +116,8 @@ class GroupStream implements BrittleStream {
 
   async #close (): Promise<void> {
     this.#cancelCommits()
-    await withinMs(this.#clock, closeMs, this.#commit())
-    await withinMs(this.#clock, closeMs, this.#consumer.close(true))
+    await inTime(this.#clock, closeMs, this.#commit()).catch(() => {})
+    await inTime(this.#clock, closeMs, this.#consumer.close(true)).catch(() => {})
   }
 
   #begin (): void {

@@ -1,14 +1,13 @@
 import type { Consumer, ConsumerMessages, JsMsg } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
 import { type Engine, loadNatsJetstream, watchNatsConnection } from '../../../engines/index.ts'
-import { type Clock, sleep } from '../../../kernel/index.ts'
+import { type Clock, inTime, sleep } from '../../../kernel/index.ts'
 import type { Backlog, Delivery } from '../../consumers/index.ts'
 import type { EventMessage } from '../../events/index.ts'
 import type { HeldLease, Leases } from '../../lease/index.ts'
 import { readEnvelope } from '../envelope.ts'
 import { Inbound } from '../inbound.ts'
 import type { BrittleStream } from '../mending-stream.ts'
-import { withinMs } from '../within-ms.ts'
 import { durableName, type DurablePlace, ensureConsumer } from './durable-consumer.ts'
 import { ensureStream, plainText } from './nats-stream.ts'
 
@@ -126,7 +125,8 @@ class DurableStream implements BrittleStream {
     const { clock } = this.#options
     this.#cancelSigns?.()
     await this.#messages?.close()
-    if (watchNatsConnection(this.#connection).connected) await withinMs(clock, closeMs, this.#handBack())
+    if (watchNatsConnection(this.#connection).connected)
+      await inTime(clock, closeMs, this.#handBack()).catch(() => {})
     await this.#lease?.release()
   }
 

@@ -1,11 +1,10 @@
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib'
 import type { Engine } from '../../../engines/index.ts'
-import type { Clock } from '../../../kernel/index.ts'
+import { type Clock, inTime } from '../../../kernel/index.ts'
 import type { Backlog, Delivery, Subscription } from '../../consumers/index.ts'
 import type { EventMessage } from '../../events/index.ts'
 import { Inbound } from '../inbound.ts'
 import type { BrittleStream } from '../mending-stream.ts'
-import { withinMs } from '../within-ms.ts'
 import { ensureExchange, type RabbitmqExchange } from './rabbitmq-exchange.ts'
 import { readMessage } from './read-message.ts'
 
@@ -42,7 +41,7 @@ export async function openQueueStream (options: QueueStreamOptions): Promise<Bri
       else if (!inbound.failed) inbound.push(deliveryOf(message))
     })
   } catch (error) {
-    await withinMs(clock, closeMs, close())
+    await inTime(clock, closeMs, close()).catch(() => {})
     throw error
   }
 
@@ -71,7 +70,7 @@ export async function openQueueStream (options: QueueStreamOptions): Promise<Bri
   function close (): Promise<void> {
     inbound.fail(new Error('the stream is closed'))
     // The server hears of a channel's end after all that was said on it, acknowledgements included.
-    return closing ??= withinMs(clock, closeMs, channel.close())
+    return closing ??= inTime(clock, closeMs, channel.close()).catch(() => {})
   }
   return { pull: (limit, signal) => inbound.pull(limit, signal), backlog, close }
 }
