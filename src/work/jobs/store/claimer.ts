@@ -122,8 +122,8 @@ export class Claimer {
       const nowMs = Number(row.now_ms)
       const claimed = unpack(row, tier, nowMs)
       const jobs = claimed.map(({ job }) => job)
-      this.#held.add(new HeldBatch(token, jobs, sentMs + leaseMs))
       const order = inOrder(claimed)
+      this.#held.add(new HeldBatch(token, jobs, sentMs + leaseMs, order))
       this.#advance(tier, claimed)
       return { token, jobs: order?.map((place) => jobs[place]!) ?? jobs, nowMs }
     } catch (error) {
@@ -193,7 +193,7 @@ function compare (one: UnpackedJob, other: UnpackedJob): number {
 
 /**
  * Places of jobs in the order in which they should start; `undefined` where they are in it. A lease has them as they
- * lay in the table, which is nearly always that order.
+ * lay in the table, which is nearly that order.
  */
 function inOrder (jobs: readonly UnpackedJob[]): readonly number[] | undefined {
   const isInOrder = jobs.every((job, place) => place === 0 || compare(jobs[place - 1]!, job) <= 0)

@@ -8,9 +8,11 @@ const [open, ended, doubtful] = [0, 1, 2] as const
 export class HeldBatch {
   readonly token: bigint
   readonly jobs: readonly ClaimedJob[]
-  #places: Map<string, number> | undefined
-  /** Jobs mostly end in the order in which they were claimed. */
+  /** Places in the order in which jobs start, which is mostly that in which they end; `undefined` for that of the lease. */
+  readonly #order: readonly number[] | undefined
+  /** Where in that order the next one to end is, and where all are, once somebody had to know. */
   #next = 0
+  #positions: ReadonlyMap<string, number> | undefined
   readonly #states: Uint8Array
   /** How many have not ended, as far as is known here, and how many of those are doubtful. */
   left: number
@@ -22,9 +24,10 @@ export class HeldBatch {
   /** On the clock's `now()`: up to here nobody else can have it. */
   endsMs: number
 
-  constructor (token: bigint, jobs: readonly ClaimedJob[], endsMs: number) {
+  constructor (token: bigint, jobs: readonly ClaimedJob[], endsMs: number, order?: readonly number[]) {
     this.token = token
     this.jobs = jobs
+    this.#order = order
     this.#states = new Uint8Array(jobs.length)
     this.left = jobs.length
     this.endsMs = endsMs
@@ -32,9 +35,11 @@ export class HeldBatch {
 
   /** Where a job is that has not ended; -1 for any other. */
   placeOf (id: string): number {
-    const place = this.jobs[this.#next]?.id === id ? this.#next : this.#find(id)
-    if (place === undefined || this.#states[place] === ended) return -1
-    this.#next = place + 1
+    const position = this.#jobAt(this.#next)?.id === id ? this.#next : this.#positionOf(id)
+    if (position === undefined) return -1
+    const place = this.#placeAt(position)
+    if (this.#states[place] === ended) return -1
+    this.#next = position + 1
     return place
   }
 
@@ -57,14 +62,22 @@ export class HeldBatch {
     this.left--
   }
 
-  #find (id: string): number | undefined {
-    this.#places ??= new Map(this.jobs.map((job, place) => [job.id, place]))
-    return this.#places.get(id)
-  }
-
   /** Places of jobs that nothing was written for. */
   openPlaces (): number[] {
     return this.jobs.map((_, place) => place).filter((place) => this.#states[place] === open)
+  }
+
+  #placeAt (position: number): number {
+    return this.#order?.[position] ?? position
+  }
+
+  #jobAt (position: number): ClaimedJob | undefined {
+    return this.jobs[this.#placeAt(position)]
+  }
+
+  #positionOf (id: string): number | undefined {
+    this.#positions ??= new Map(this.jobs.map((_, position) => [this.#jobAt(position)!.id, position]))
+    return this.#positions.get(id)
   }
 }
 

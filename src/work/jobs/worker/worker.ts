@@ -199,7 +199,7 @@ export class Worker implements JobWorker {
     const changed: string[] = []
     for (const outcome of outcomes) {
       if (outcome.kind === 'retry' || outcome.kind === 'snooze') this.#upkeep.dueAt(outcome.atMs)
-      if (tracked.has(outcome.id)) changed.push(outcome.id)
+      if (tracked.size > 0 && tracked.has(outcome.id)) changed.push(outcome.id)
     }
     if (changed.length > 0) this.#parts.board.call({ tiers: [], changed })
   }
