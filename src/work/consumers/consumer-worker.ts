@@ -2,6 +2,7 @@ import {
   type Cancel,
   formatDuration,
   fullJitter,
+  inTime,
   runWithoutContext,
   SettingError,
   sleep,
@@ -71,6 +72,8 @@ export class ConsumerWorker {
       const session = await this.#open()
       const { clock } = this.#parts
       this.#loop = this.#run(session)
+      // It was closed while the stream was opened: the loop gives that up again.
+      if (this.#draining.signal.aborted) return await this.#loop
       this.#cancels = [
         clock.every(beat.heldMs, () => void this.#look()),
         clock.every(beat.measureMs, () => void this.measure()),
@@ -81,9 +84,7 @@ export class ConsumerWorker {
   /** Takes no more messages, and waits up to `graceMs` for those under way; the others are left to whoever comes next. */
   async drain (graceMs: number): Promise<void> {
     this.#draining.abort(new Error('the consumer stops'))
-    const ended = new AbortController()
-    const late = sleep(this.#parts.clock, graceMs, ended.signal).catch(() => {})
-    await Promise.race([this.#loop, late]).finally(() => ended.abort())
+    await inTime(this.#parts.clock, graceMs, this.#loop ?? Promise.resolve())
     // What is still under way is rolled back with the process.
     void this.close()
   }

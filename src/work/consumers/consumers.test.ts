@@ -6,6 +6,7 @@ import { type FinishedSpan, Tracer } from '../../telemetry/index.ts'
 import { ConsumerStore } from './consumer-store.ts'
 import { consumerTest } from './consumers.fixture.ts'
 import { type Consumer, type ConsumerOptions, defineConsumer, type Handling } from './define-consumer.ts'
+import type { EventSource } from './event-source.ts'
 import { InboxSweeper } from './inbox-sweeper.ts'
 import { readMessage } from './message-text.ts'
 import { orderPlaced, placed } from './orders.fixture.ts'
@@ -199,6 +200,38 @@ test('a drain lets what is under way finish, and leaves the rest', async () => {
   await drained
   assert.deepEqual(await t.effects(), ['a:1'])
   assert.equal(t.source.acknowledged.size, 1)
+})
+
+test('a worker that is closed while its stream is opened leaves neither stream nor timers behind', async () => {
+  await using t = await consumerTest()
+  const clock = manualClock()
+  const asked = Promise.withResolvers<void>()
+  const go = Promise.withResolvers<void>()
+  let isClosed = false
+  const source: EventSource = {
+    name: 'memory',
+    async subscribe (subscription) {
+      asked.resolve()
+      await go.promise
+      const stream = await t.source.subscribe(subscription)
+      return {
+        ...stream,
+        async close () {
+          isClosed = true
+          await stream.close()
+        },
+      }
+    },
+  }
+  const { worker } = await t.open([billing()], { sources: { log: source }, clock })
+  const own = worker()
+  const started = own.start()
+  await asked.promise
+  const closed = own.close()
+  go.resolve()
+  await Promise.all([started, closed])
+  assert.equal(isClosed, true)
+  assert.equal(clock.pending(), 0)
 })
 
 test('a process that would forget events before their source has done with them does not start', async () => {
