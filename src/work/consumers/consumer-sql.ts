@@ -25,8 +25,7 @@ const statementNames = [
   'redrive',
   'discardOldest',
   'discardAll',
-  'positions',
-  'forget',
+  'forgetAfter',
   'releaseEmpty',
   'list',
   'counts',
@@ -143,9 +142,13 @@ function textsOf (tables: ConsumerTables): Readonly<Record<StatementName, string
         SELECT min(seq) FROM ${heldMessage} WHERE consumer = $1 AND key = (SELECT key FROM held)
       ) RETURNING message`,
     discardAll: `DELETE FROM ${heldMessage} WHERE consumer = $1 AND key = $2 RETURNING message`,
-    positions: `
-      SELECT seq::text, message::json ->> 'position' AS position FROM ${heldMessage} WHERE consumer = $1`,
-    forget: `DELETE FROM ${heldMessage} WHERE seq = ANY ($1::bigint[])`,
+    // $2 to $4 the place after which they are forgotten; nulls: all are. Those without a place stay.
+    forgetAfter: `
+      DELETE FROM ${heldMessage} WHERE consumer = $1 AND ($2::int IS NULL OR (
+        split_part(message::json ->> 'position', '.', 1)::int,
+        split_part(message::json ->> 'position', '.', 2)::bigint,
+        split_part(message::json ->> 'position', '.', 3)::bigint
+      ) > ($2::int, $3::bigint, $4::bigint))`,
     releaseEmpty: `
       DELETE FROM ${heldKey} AS held WHERE consumer = $1
         AND NOT EXISTS (SELECT FROM ${heldMessage} WHERE consumer = $1 AND key = held.key)`,

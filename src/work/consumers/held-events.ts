@@ -1,12 +1,6 @@
 import type { Pool } from 'pg'
 import { transaction } from '../../data/index.ts'
-import {
-  comparePositions,
-  type EventMessage,
-  formatPosition,
-  type LogPosition,
-  parsePosition,
-} from '../events/index.ts'
+import { type EventMessage, formatPosition, type LogPosition } from '../events/index.ts'
 import type { JobFailure } from '../jobs/failure/index.ts'
 import { type ConsumerStatements, consumerStatements } from './consumer-sql.ts'
 import { readMessage } from './message-text.ts'
@@ -105,17 +99,9 @@ export class HeldEvents {
 
   /** Forgets held events that a replay brings again: those after `from`. */
   async forgetAfter (consumer: string, from: LogPosition | 'beginning'): Promise<void> {
+    const place = from === 'beginning' ? [null, null, null] : [from.epoch, from.xid, from.position]
     await transaction(this.#pool, async (tx) => {
-      const { rows } = await tx.query<{ seq: string; position: string | null }>({
-        ...this.#sql.positions,
-        values: [consumer],
-      })
-      const again = rows.filter(({ position }) => {
-        if (from === 'beginning') return true
-        const place = position === null ? undefined : parsePosition(position)
-        return place !== undefined && comparePositions(place, from) > 0
-      })
-      await tx.query({ ...this.#sql.forget, values: [again.map(({ seq }) => seq)] })
+      await tx.query({ ...this.#sql.forgetAfter, values: [consumer, ...place] })
       await tx.query({ ...this.#sql.releaseEmpty, values: [consumer] })
     })
   }
