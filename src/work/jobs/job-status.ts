@@ -15,7 +15,7 @@ export interface JobStatus {
   readonly enqueuedAt: string
   /** When the state last changed; of a final state, when the job ended. */
   readonly changedAt: string
-  /** What the job last told. */
+  /** What the job last told; not of one that is done, whose last words may not have been written. */
   readonly progress?: unknown
   /** What it returned, of one that is done. */
   readonly result?: unknown
@@ -39,7 +39,7 @@ export function statusOf (receipt: JobReceipt): JobStatus {
     attempt,
     enqueuedAt: new Date(enqueuedAtMs).toISOString(),
     changedAt: new Date(changedAtMs).toISOString(),
-    ...(progress === undefined ? {} : { progress: JSON.parse(progress) as unknown }),
+    ...(progress === undefined || state === 'done' ? {} : { progress: JSON.parse(progress) as unknown }),
     ...(result === undefined ? {} : { result: JSON.parse(result) as unknown }),
     ...(error === undefined || state === 'done' ? {} : {
       error: {

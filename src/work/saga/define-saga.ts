@@ -168,7 +168,7 @@ function shapeOf (step: Step<SagaData>, setting: string, isBehind: boolean): Ste
   if (!isBehind && isAction(step) && compensate === undefined) {
     throw new SettingError(
       `${setting}: compensate`,
-      `a compensation, or 'nothing' to say that there is none`,
+      `said before the point of no return: how the action is undone, or 'nothing' where there is nothing to undo`,
       undefined
     )
   }
