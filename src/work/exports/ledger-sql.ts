@@ -92,6 +92,8 @@ export function ledgerStatements (schema: string | undefined): LedgerStatements 
         PRIMARY KEY (export, number)
       )`,
       `CREATE INDEX plimsoll_export_subject ON plimsoll_export (tenant, owner) WHERE NOT swept`,
+      // Of what is under way, which is little; by its state alone, so that progress changes no index.
+      `CREATE INDEX plimsoll_export_open ON plimsoll_export (id) WHERE ${isOpen}`,
       `CREATE INDEX plimsoll_export_sweep ON plimsoll_export (sweep_at) WHERE sweep_at IS NOT NULL`,
     ]],
     lockSubject: `SELECT pg_advisory_xact_lock(hashtextextended('plimsoll.exports.' || $1 || '/' || $2, 0))`,
