@@ -63,11 +63,11 @@ export async function buildService (
     ...await protection(service, environment, engines),
   })
   provide(app, environment, { ...engines, ...work.handles })
+  if (settings.health.onServicePort) await app.register(healthRoutes(health))
+  if (settings.openapi.page) await serveApiDocument(app, service)
   if (jobs !== undefined) serveJobs(app, { jobs, path: service.jobsPath ?? '/jobs' })
   if (exports === undefined) refuseExports(app)
   else await serveExports(app, exports, service)
-  if (settings.health.onServicePort) await app.register(healthRoutes(health))
-  if (settings.openapi.page) await serveApiDocument(app, service)
   await addRoutes(app, service)
   await lifecycle.start({ name: 'app', close: () => app.close() })
   if (service.warm !== undefined) {

@@ -88,16 +88,26 @@ export function exportRoutes (options: ExportRoutesOptions): FastifyPluginAsync 
   return async function routes (app: FastifyInstance): Promise<void> {
     const params = { type: 'object', properties: { id: { type: 'string', maxLength: 64 } }, required: ['id'] }
     const response = { 200: exportStatusSchema }
-    const status = { ...(config.status && { config: config.status }), schema: { params, response } }
-    app.get(`${path}/:id`, status, sendStatus)
-    app.delete<{ Params: ExportParams }>(`${path}/:id`, status, async (request, reply) => {
+    const tags = ['export']
+    const own = config.status === undefined ? {} : { config: config.status }
+    app.get<{ Params: ExportParams }>(`${path}/:id`, {
+      ...own,
+      schema: { tags, summary: 'How an export stands', params, response },
+    }, sendStatus)
+    app.delete<{ Params: ExportParams }>(`${path}/:id`, {
+      ...own,
+      schema: { tags, summary: 'Cancels an export, or deletes its file', params, response },
+    }, async (request, reply) => {
       const view = await exports.cancel(request.params.id, await ownerOf(request))
       label(reply, view)
       return view.status
     })
     // Fastify's own HEAD would read the whole file to send nothing of it.
-    const file = { ...(config.file && { config: config.file }), schema: { params }, exposeHeadRoute: false }
-    app.get(`${path}/:id/file`, file, sendFile)
+    app.get<{ Params: ExportParams }>(`${path}/:id/file`, {
+      ...(config.file && { config: config.file }),
+      schema: { tags, summary: 'The file of an export', params },
+      exposeHeadRoute: false,
+    }, sendFile)
   }
 }
 

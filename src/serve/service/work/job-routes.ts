@@ -74,7 +74,7 @@ export function serveJobs (app: FastifyInstance, { jobs, path }: JobRoutesOption
   )
 
   app.get<{ Params: { id: string } }>(`${path}/:id`, {
-    schema: { summary: 'How a job stands', params: Id, response: { 200: Status } },
+    schema: { tags: ['job'], summary: 'How a job stands', params: Id, response: { 200: Status } },
     config: { stream: true, criticality: 'sheddable' },
   }, async (request, reply) => {
     const status = await newsOf(jobs, request, await ownStatus(jobs, request))
@@ -86,7 +86,7 @@ export function serveJobs (app: FastifyInstance, { jobs, path }: JobRoutesOption
   })
 
   app.delete<{ Params: { id: string } }>(`${path}/:id`, {
-    schema: { summary: 'Cancels a job', params: Id },
+    schema: { tags: ['job'], summary: 'Cancels a job', params: Id },
   }, async (request, reply) => {
     await ownStatus(jobs, request)
     const outcome = await jobs.cancel(request.params.id)

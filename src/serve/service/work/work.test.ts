@@ -207,3 +207,14 @@ test('while jobs wait longer than their tier promises, requests that enqueue mor
   assert.match(String(refused.headers['retry-after']), /^\d+$/)
   assert.equal((await web.app.data.query(`select from plimsoll_job where payload like '%jon%'`)).rowCount, 0)
 })
+
+test('the API document has the status of jobs', async () => {
+  await using environment = await testEnvironment({
+    DATABASE_URL: database.url,
+    PLIMSOLL_ROLE: 'web',
+    PLIMSOLL_OPENAPI_PAGE: 'true',
+  })
+  const { app } = await buildService(greeter(), environment)
+  const { paths } = (await app.inject('/openapi.json')).json() as { paths: Record<string, object> }
+  assert.deepEqual(Object.keys(paths).toSorted(), ['/greet/{name}', '/jobs/{id}'])
+})
