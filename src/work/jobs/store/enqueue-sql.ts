@@ -1,10 +1,11 @@
+import { splitSql } from './joined-texts.ts'
 import { type Statement, statement, timeOf } from './statement.ts'
 import type { JobTables } from './tables.ts'
 
 export interface EnqueueStatements {
   /** $1 id, $2 tag, $3 rank, $4 tier, $5 name, $6 tenant, $7 spec, $8 payload. */
   readonly one: Statement
-  /** As `one`, with $1 ids, $8 payloads, $2 the base of their tags and $9 the step. */
+  /** As `one`, with $1 ids, $8 payloads as {@link joined} texts, $2 the base of their tags and $9 the step. */
   readonly alike: Statement
   /** $1 JSON rows of any kind, in order of their tags. */
   readonly mixed: Statement
@@ -41,7 +42,7 @@ export function enqueueStatements ({ job, later, held, receipt, unique }: JobTab
     alike: statement(`
       INSERT INTO ${job} (id, tag, rank, tier, name, tenant, spec, payload)
       SELECT id, $2::bigint + at * $9::bigint, $3, $4, $5, $6, $7, payload
-      FROM unnest($1::uuid[], $8::text[]) WITH ORDINALITY AS row (id, payload, at)`),
+      FROM ROWS FROM (unnest($1::uuid[]), ${splitSql('$8')}) WITH ORDINALITY AS row (id, payload, at)`),
     mixed: mixed(''),
     // A dead letter that is enqueued again keeps its id, and its receipt.
     mixedTracked: mixed(`receipts AS (

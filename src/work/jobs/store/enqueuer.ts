@@ -7,6 +7,7 @@ import type { FairExchange } from './fair-exchange.ts'
 import { type FairTags, stepOf } from './fair-tags.ts'
 import { specText } from './job-spec.ts'
 import type { Enqueued, NewJob } from './job-store.ts'
+import { joined } from './joined-texts.ts'
 
 type Job = NewJob & RedrivenJob
 
@@ -55,8 +56,9 @@ export class Enqueuer {
     const { tier, name, tenant } = first
     const step = stepOf(first.weight)
     const base = this.#tags.take(laneOf(first), tenant, step, jobs.length)
-    const ids = jobs.map(({ id }) => id)
-    const payloads = jobs.map(({ payload }) => payload)
+    // Ids need no quotes, which the client would take its time for.
+    const ids = `{${jobs.map(({ id }) => id).join(',')}}`
+    const payloads = joined(jobs.map(({ payload }) => payload))
     const values = [ids, base, rankOf(first), tier, name, tenant, specText(first), payloads, step]
     await tx.query({ ...this.#sql.alike, values })
   }

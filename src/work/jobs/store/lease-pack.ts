@@ -1,20 +1,17 @@
 import type { JobSpec } from './job-spec.ts'
 import type { ClaimedJob } from './job-store.ts'
+import { joinSql, split, splitSql } from './joined-texts.ts'
 import { jobColumns } from './tables.ts'
 
 /**
  * How a lease keeps its jobs: what has a fixed length as bytes, one {@link markBytes} a job; names, tenants and specs as
- * arrays, of one element where all are the same; payloads as texts with a separator that JSON has no place for. A row of
- * JSON for each job would cost the server twice as much as to delete it from the queue.
+ * arrays, of one element where all are the same; payloads as joined texts. A row of JSON for each job would cost the
+ * server as much as to delete it from the queue.
  *
  * A job's mark: id (16 bytes), tag (8), due (8), enqueued (8), attempt (2), and rank, suspect and tracked in 2. Times as
  * PostgreSQL sends them: microseconds since 2000.
- *
- * @see https://www.rfc-editor.org/rfc/rfc7464 the separator
  */
 const markBytes = 44
-const separator = '\x1e'
-const separatorSql = `chr(${separator.charCodeAt(0)})`
 /** Makes ranks positive. */
 const rankBase = 16
 
@@ -37,7 +34,7 @@ export function packSql (jobs: string): string {
     SELECT size, marks, ${oneOrAll('names')}, ${oneOrAll('tenants')}, ${oneOrAll('specs')}, payloads
     FROM (
       SELECT count(*)::integer AS size, string_agg(${mark}, ''::bytea) AS marks, array_agg(name) AS names,
-        array_agg(tenant) AS tenants, array_agg(spec) AS specs, string_agg(payload, ${separatorSql}) AS payloads
+        array_agg(tenant) AS tenants, array_agg(spec) AS specs, ${joinSql('payload')} AS payloads
       FROM ${jobs}
     ) AS whole WHERE size > 0`
 }
@@ -76,7 +73,7 @@ export function unpackSql (leases: string): string {
   return `
     SELECT token, size, settled, at, ${columns.join(', ')}
     FROM ${leases} AS pack, ROWS FROM (
-      string_to_table(payloads, ${separatorSql}), unnest(names), unnest(tenants), unnest(specs)
+      ${splitSql('payloads')}, unnest(names), unnest(tenants), unnest(specs)
     ) WITH ORDINALITY AS row (payload, name, tenant, spec, at), LATERAL (
       SELECT substring(marks FROM ((at - 1) * ${markBytes} + 1)::integer FOR ${markBytes}) AS mark
     ) AS own`
@@ -110,7 +107,7 @@ export function unpack (packed: PackedJobs, tier: string, nowMs: number): readon
   const nameOf = oneOrEach(JSON.parse(packed.names) as readonly string[])
   const tenantOf = oneOrEach(JSON.parse(packed.tenants) as readonly string[])
   const specOf = oneOrEach(JSON.parse(packed.specs) as readonly JobSpec[])
-  return packed.payloads.split(separator).map((payload, place) => {
+  return split(packed.payloads).map((payload, place) => {
     const at = place * markBytes
     const state = bytes.readUInt16BE(at + 42)
     const spec = specOf(place)
