@@ -1,5 +1,6 @@
 import { MetricsRegistry } from '../telemetry/index.ts'
 import { logSource, openConsumers, ReplayUnsupportedError } from '../work/consumers/index.ts'
+import type { EventChange } from '../work/events-desk/index.ts'
 import { comparePositions, formatPosition } from '../work/events/index.ts'
 import { openLeases } from '../work/lease/index.ts'
 import { LogTruncatedError, ParkedEvents } from '../work/outbox/index.ts'
@@ -22,71 +23,85 @@ export async function checkReader ({ kind, name }: Reader, { desk }: EventsAcces
   if (!known.includes(name)) throw new NoSuchReaderError(kind, name, known, 'database')
 }
 
-/** Has what was set aside tried again, or gives it up; each by itself. */
+/** Has what was set aside tried again, or gives it up; each by itself. @throws NoSuchReaderError */
 export async function settleAside (
-  { action, reader, which, operator }: SettleRequest,
+  request: SettleRequest,
   access: EventsAccess
 ): Promise<readonly Settled[]> {
+  const { action, reader, operator } = request
   await checkReader(reader, access)
-  const { desk, outbox } = access
-  await desk.audit.prepare()
+  await access.desk.audit.prepare()
   const change = { ...operator, action, reader: `${reader.kind} ${reader.name}` }
-  if (reader.kind === 'relay') {
-    const parked = new ParkedEvents(outbox, reader.name)
-    const ids = which === 'all' ? (await parked.list(mostParked)).map(({ message }) => message.id) : which
-    return await inTurn(ids, async (id) => {
-      const own = (await desk.parked(id)).find(({ relay }) => relay === reader.name)
-      if (own === undefined) return undefined
-      const event = action === 'discard' ? own.message : undefined
-      const settle = (): Promise<boolean> => action === 'redrive' ? parked.release(id) : parked.discard(id)
-      const done = action === 'redrive' ? 'is tried again' : 'discarded'
-      const isDone = await desk.audit.during(
-        { ...change, subject: id, event },
-        settle,
-        (is) => is ? done : nothing
-      )
-      return isDone ? done : undefined
-    }, 'is no dead letter of the relay')
-  }
-  if (which === 'all') {
-    const count = await desk.audit.during(
-      { ...change, subject: undefined },
-      () => desk.held.redrive(reader.name),
-      (keys) => `${keys} keys are tried again`
-    )
-    return [{ which, isDone: true, outcome: `${count === 1 ? '1 key is' : `${count} keys are`} tried again` }]
-  }
-  return await inTurn(which, async (key) => {
-    const [own] = await desk.held.list(reader.name, { key })
-    if (own?.state !== 'dead') return undefined
-    const keyed = { ...change, subject: key }
-    if (action === 'redrive') {
-      const done = 'is tried again'
-      const count = await desk.audit.during(
-        keyed,
-        () => desk.held.redrive(reader.name, key),
-        (keys) => keys > 0 ? done : nothing
-      )
-      return count > 0 ? done : undefined
-    }
-    const given = await desk.audit.during(
-      { ...keyed, event: own.oldest },
-      () => desk.held.discard(reader.name, key),
-      (message) => message === undefined ? nothing : `discarded ${message.id}`
-    )
-    return given && `${given.type} ${given.id} discarded; what is behind it is tried`
-  }, 'has no dead letter')
+  return await (reader.kind === 'relay' ? settleParked : settleHeld)(request, change, access)
 }
 
 /** Parked events that are redriven by one command at most. */
 const mostParked = 10_000
-const nothing = 'nothing: it was gone'
+const again = 'is tried again'
+const gone = 'nothing: it was gone'
+
+type Change = Omit<EventChange, 'subject' | 'event'>
+
+async function settleParked (
+  { action, reader, which }: SettleRequest,
+  change: Change,
+  { desk, outbox }: EventsAccess
+): Promise<readonly Settled[]> {
+  const parked = new ParkedEvents(outbox, reader.name)
+  const ids = which === 'all' ? (await parked.list(mostParked)).map(({ message }) => message.id) : which
+  return await inTurn(ids, 'is no dead letter of the relay', async (id) => {
+    const own = (await desk.parked(id)).find(({ relay }) => relay === reader.name)
+    if (own?.error === undefined) return undefined
+    const [outcome, event] = action === 'redrive' ? [again, undefined] : ['discarded', own.message]
+    const isDone = await desk.audit.during(
+      { ...change, subject: id, event },
+      () => action === 'redrive' ? parked.release(id) : parked.discard(id),
+      (is) => is ? outcome : gone
+    )
+    return isDone ? outcome : undefined
+  })
+}
+
+async function settleHeld (
+  { action, reader, which }: SettleRequest,
+  change: Change,
+  { desk: { audit, held } }: EventsAccess
+): Promise<readonly Settled[]> {
+  if (which === 'all') {
+    const told = (keys: number): string => `${keys === 1 ? '1 key is' : `${keys} keys are`} tried again`
+    const count = await audit.during(
+      { ...change, subject: undefined },
+      () => held.redrive(reader.name),
+      told
+    )
+    return [{ which, isDone: true, outcome: told(count) }]
+  }
+  return await inTurn(which, 'has no dead letter', async (key) => {
+    const [own] = await held.list(reader.name, { key })
+    if (own?.state !== 'dead') return undefined
+    if (action === 'redrive') {
+      const redrive = (): Promise<number> => held.redrive(reader.name, key)
+      const count = await audit.during(
+        { ...change, subject: key },
+        redrive,
+        (keys) => keys > 0 ? again : gone
+      )
+      return count > 0 ? again : undefined
+    }
+    const given = await audit.during(
+      { ...change, subject: key, event: own.oldest },
+      () => held.discard(reader.name, key),
+      (event) => event === undefined ? gone : `discarded ${event.id}`
+    )
+    return given && `${given.type} ${given.id} discarded; what is behind it is tried`
+  })
+}
 
 /** @param work what became of it; `undefined`: there was nothing to do, as `otherwise` says */
 async function inTurn (
   which: readonly string[],
-  work: (each: string) => Promise<string | undefined>,
-  otherwise: string
+  otherwise: string,
+  work: (each: string) => Promise<string | undefined>
 ): Promise<readonly Settled[]> {
   const settled: Settled[] = []
   for (const each of which) {

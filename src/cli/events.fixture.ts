@@ -120,13 +120,22 @@ export interface Finished {
 /** The command in this process: to start one for each takes longer than what it does. */
 export async function command (
   args: readonly string[],
-  interruption: AbortController = new AbortController()
+  { interruption = new AbortController(), hear = () => {} }: {
+    readonly interruption?: AbortController
+    /** Hears of what is told on standard error. */
+    readonly hear?: (text: string) => void
+  } = {}
 ): Promise<Finished> {
   const texts = { stdout: '', stderr: '' }
   const output = (name: keyof typeof texts) => ({ write: (text: string) => void (texts[name] += text) })
   const exitCode = await run(args, {
     stdout: output('stdout'),
-    stderr: output('stderr'),
+    stderr: {
+      write (text) {
+        texts.stderr += text
+        hear(text)
+      },
+    },
     env: {},
     directory,
     version: '0.0.0',

@@ -9,6 +9,7 @@ import { promiseMsOf } from '../work/jobs/index.ts'
 import type { JobReceipt, TierState } from '../work/jobs/store/index.ts'
 import { columns } from './columns.ts'
 import type { Paint } from './paint.ts'
+import { age, amount, firstLine, indented, lines, pretty, time } from './report-text.ts'
 
 /** How the queues stand, for people. */
 export function tiersAsText (tiers: readonly TierState[], paint: Paint): string {
@@ -156,40 +157,4 @@ function auditLine ({ atMs, actor, action, reason, details }: AuditRecord): stri
   const why = reason === '' ? '' : ` (${reason})`
   const what = action === 'edit' ? `: ${String(details['before'])} -> ${String(details['after'])}` : ''
   return `  ${time(atMs)}  ${action} by ${actor}${why}${what}`
-}
-
-/** Coarse, for people: 45s, 12m, 3h, 5d. */
-export function age (ms: number): string {
-  const units = [['d', 86_400_000], ['h', 3_600_000], ['m', 60_000], ['s', 1_000]] as const
-  const [unit, size] = units.find(([, size]) => ms >= size) ?? ['s', 1_000]
-  return `${Math.max(0, Math.floor(ms / size))}${unit}`
-}
-
-function time (ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC`
-}
-
-function pretty (payload: string): string {
-  try {
-    return JSON.stringify(JSON.parse(payload), null, 2)
-  } catch {
-    return payload
-  }
-}
-
-function indented (text: string): string[] {
-  return text.split('\n').map((line) => `  ${line}`)
-}
-
-function firstLine (text: string): string {
-  const [line = ''] = text.split('\n', 1)
-  return line.length <= 100 ? line : `${line.slice(0, 99)}…`
-}
-
-function amount (count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`
-}
-
-function lines (texts: readonly string[]): string {
-  return `${texts.join('\n')}\n`
 }

@@ -1,6 +1,7 @@
 import type { SagaEvent, SagaRecord, SagaStatus } from '../work/saga/index.ts'
 import { columns } from './columns.ts'
 import type { Accent, Paint } from './paint.ts'
+import { firstLine, indented, lines, time } from './report-text.ts'
 
 const accents: Readonly<Record<SagaStatus, Accent>> = {
   running: 'bold',
@@ -19,7 +20,7 @@ export function sagasAsText (sagas: readonly SagaRecord[], next: string | undefi
     saga.key === saga.id ? '-' : saga.key,
     paint(accents[saga.state.status], saga.state.status),
     saga.state.step ?? '-',
-    time(saga.updatedAt),
+    time(saga.updatedAt.getTime()),
     firstLine(failureOf(saga)?.message ?? ''),
   ])
   const more = next === undefined ? [] : ['', paint('dim', `There are more: --before ${next}`)]
@@ -38,9 +39,9 @@ export function sagaAsText (saga: SagaRecord, trail: readonly SagaEvent[], paint
       ['  status', paint(accents[state.status], state.status)],
       ...(step === undefined ? [] : [['  step', `${step} (${doing(saga)})`]]),
       ...(failure === undefined ? [] : [['  why', `${failure.code}: ${firstLine(failure.message)}`]]),
-      ['  started', time(createdAt)],
-      ['  changed', time(updatedAt)],
-      ...(endedAt === undefined ? [] : [['  ended', time(endedAt)]]),
+      ['  started', time(createdAt.getTime())],
+      ['  changed', time(updatedAt.getTime())],
+      ...(endedAt === undefined ? [] : [['  ended', time(endedAt.getTime())]]),
       ...(trace === undefined ? [] : [['  trace', trace]]),
       ...(begun.length === 0 || state.status === 'completed' ?
         [] :
@@ -69,7 +70,7 @@ function trailRow (
 ): string[] {
   const sinceMs = at.getTime() - (first ?? { at }).at.getTime()
   return [
-    `  ${time(at)}`,
+    `  ${time(at.getTime())}`,
     `+${elapsed(sinceMs)}`,
     kind,
     step,
@@ -110,21 +111,4 @@ function doing ({ state: { action, tries, phase, doubt } }: SagaRecord): string 
 
 function elapsed (ms: number): string {
   return ms < 1_000 ? `${ms}ms` : ms < 120_000 ? `${(ms / 1_000).toFixed(1)}s` : `${Math.round(ms / 60_000)}m`
-}
-
-function time (date: Date): string {
-  return `${date.toISOString().slice(0, 19).replace('T', ' ')} UTC`
-}
-
-function indented (text: string): string[] {
-  return text.split('\n').map((line) => `  ${line}`)
-}
-
-function firstLine (text: string): string {
-  const [line = ''] = text.split('\n', 1)
-  return line.length <= 100 ? line : `${line.slice(0, 99)}…`
-}
-
-function lines (texts: readonly string[]): string {
-  return `${texts.join('\n')}\n`
 }

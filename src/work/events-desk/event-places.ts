@@ -1,4 +1,5 @@
 import type { Pool } from 'pg'
+import { uuidOf } from '../../kernel/index.ts'
 import { comparePositions, type EventMessage, type LogPosition, parsePosition } from '../events/index.ts'
 import type { Outbox } from '../outbox/index.ts'
 import { type DeskTables, isThere } from './desk-tables.ts'
@@ -64,8 +65,6 @@ const columns =
   `epoch, xid::text, position::text, id, aggregatetype, aggregateid, type, version, payload::text, headers,
   (extract(epoch FROM created_at) * 1000)::float8 AS created_ms`
 
-const uuid = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i
-
 /**
  * Looks for an event in the log, among what relays have parked, and among what consumers hold. The log has no index of
  * ids: all of it is read in the worst case.
@@ -81,7 +80,7 @@ export async function findEvent (
   const [row, parked, { held, taken }, head] = await Promise.all([
     loggedRow(outbox, id),
     parkedPlaces(outbox, id),
-    heldPlaces(outbox.pool, tables, id),
+    heldPlaces(outbox.pool, tables, uuidOf(id) ?? id),
     outbox.head(),
   ])
   const logged = row === undefined ? undefined : messageOf(row)
@@ -100,13 +99,13 @@ export async function findEvent (
 }
 
 async function loggedRow ({ pool, names }: Outbox, id: string): Promise<EventRow | undefined> {
-  if (!uuid.test(id)) return undefined
+  if (uuidOf(id) === undefined) return undefined
   return (await pool.query<EventRow>(`SELECT ${columns} FROM ${names.log} WHERE id = $1 LIMIT 1`, [id]))
     .rows[0]
 }
 
 export async function parkedPlaces ({ pool, names }: Outbox, id: string): Promise<readonly ParkedPlace[]> {
-  if (!uuid.test(id)) return []
+  if (uuidOf(id) === undefined) return []
   const { rows } = await pool.query<EventRow & { relay: string; error: string | null; attempts: number }>(
     `SELECT relay, error, attempts, ${columns} FROM ${names.parked} WHERE id = $1 ORDER BY relay`,
     [id]
@@ -136,7 +135,7 @@ async function heldPlaces (
     ),
     pool.query<{ name: string }>(
       `SELECT name FROM ${consumer} JOIN ${inbox} USING (incarnation) WHERE id = $1::uuid ORDER BY name`,
-      [uuid.test(id) ? id : null]
+      [uuidOf(id) ?? null]
     ),
   ])
   return {
