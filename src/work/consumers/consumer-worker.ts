@@ -17,7 +17,7 @@ import { OnceDelivery } from './once-delivery.ts'
 export interface ConsumerWorkerParts extends Omit<HandlingParts, 'onRetrying'> {
   readonly source: EventSource
   /** How long handled messages are remembered, in milliseconds. */
-  readonly retentionMs: number
+  readonly keepMs: number
 }
 
 /** How often held keys are looked at, and measures taken, in milliseconds. */
@@ -128,19 +128,19 @@ export class ConsumerWorker {
       }
       const { name, types, from, window } = consumer
       const stream = await source.subscribe({ consumer: name, incarnation, types, from, window }, signal)
-      this.#checkRetention(stream.horizonMs)
+      this.#checkKeep(stream.horizonMs)
       this.#replayed = new AbortController()
       return this.#session = { incarnation, stream }
     }
   }
 
-  #checkRetention (horizonMs: number): void {
-    const { consumer, source, retentionMs } = this.#parts
-    if (retentionMs >= horizonMs) return
+  #checkKeep (horizonMs: number): void {
+    const { consumer, source, keepMs } = this.#parts
+    if (keepMs >= horizonMs) return
     const rule = Number.isFinite(horizonMs) ?
       `at least ${formatDuration(horizonMs)}, for so long ${source.name} may hand out an event again` :
       `longer than ${source.name} may hand out an event again, which nothing bounds: bound it there`
-    throw new SettingError(`retention of the inbox of consumer ${consumer.name}`, rule, retentionMs)
+    throw new SettingError(`consumers.keep, for consumer ${consumer.name}`, rule, keepMs)
   }
 
   async #run (first: Session): Promise<void> {

@@ -236,7 +236,7 @@ test('a worker that is closed while its stream is opened leaves neither stream n
 
 test('a process that would forget events before their source has done with them does not start', async () => {
   await using t = await consumerTest()
-  const { worker } = await t.open([billing()], { retention: '59s' })
+  const { worker } = await t.open([billing()], { keep: '59s' })
   await assert.rejects(worker().start(), {
     code: 'SETTING_INVALID',
     message: /billing must be at least 1m, .*59000/,
@@ -388,7 +388,7 @@ test('what was handled long ago is forgotten, and nothing else', async () => {
   const sweeper = new InboxSweeper({
     pool: t.pool,
     schema: undefined,
-    retentionMs: 7 * 86_400_000,
+    keepMs: 7 * 86_400_000,
     logger: undefined,
     clock,
     random: () => 0,

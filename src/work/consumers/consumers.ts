@@ -32,7 +32,7 @@ export interface ConsumersOptions {
    * How long handled events are remembered. It must be at least as long as a source may hand out an event again;
    * a process that would forget them earlier does not start. @default '7d'
    */
-  readonly retention?: Duration
+  readonly keep?: Duration
   readonly registry: MetricsRegistry
   readonly logger?: Logger | undefined
   readonly tracer?: Tracer | undefined
@@ -78,8 +78,8 @@ export interface Consumers extends AsyncDisposable {
 /** Makes consumers ready. @throws SettingError */
 export async function openConsumers (options: ConsumersOptions): Promise<Consumers> {
   const { pool, consumers, sources, schema, registry, logger, tracer } = options
-  const { clock = systemClock, random = systemRandom, retention = '7d' } = options
-  const retentionMs = parseDuration(retention, 'consumers.retention')
+  const { clock = systemClock, random = systemRandom, keep = '7d' } = options
+  const keepMs = parseDuration(keep, 'consumers.keep')
   const byName = new Map(consumers.map((consumer) => [consumer.name, consumer]))
   if (byName.size < consumers.length)
     throw new SettingError('consumers', 'of different names', consumers.map(({ name }) => name))
@@ -105,14 +105,14 @@ export async function openConsumers (options: ConsumersOptions): Promise<Consume
         source: sources[consumer.source]!,
         store: new ConsumerStore(pool, name, schema),
         metrics: consumerMetrics(registry, name),
-        retentionMs,
+        keepMs,
         logger,
         tracer,
         clock,
         random,
       })
     })
-    const sweeper = new InboxSweeper({ pool, schema, retentionMs, logger, clock, random })
+    const sweeper = new InboxSweeper({ pool, schema, keepMs, logger, clock, random })
     const close = async (): Promise<void> => {
       workers.delete(running)
       sweeper.close()

@@ -7,7 +7,7 @@ export interface InboxSweeperOptions {
   readonly pool: Pool
   readonly schema: string | undefined
   /** What was handled longer ago is forgotten, in milliseconds. */
-  readonly retentionMs: number
+  readonly keepMs: number
   readonly logger: Logger | undefined
   readonly clock: Clock
   readonly random: Random
@@ -42,11 +42,11 @@ export class InboxSweeper {
   }
 
   async #sweep (): Promise<void> {
-    const { pool, schema, retentionMs, logger } = this.#options
+    const { pool, schema, keepMs, logger } = this.#options
     const { sweep } = consumerStatements(schema)
     try {
       for (let swept = batch; swept === batch && !this.#closed;)
-        swept = (await pool.query({ ...sweep, values: [retentionMs, batch] })).rowCount ?? 0
+        swept = (await pool.query({ ...sweep, values: [keepMs, batch] })).rowCount ?? 0
     } catch (error) {
       logger?.warn(
         { err: error },
