@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Random } from '../../kernel/index.ts'
 import type { CompiledRule } from './compiled-rule.ts'
 import { describeLimits, type LimitDescription } from './describe.ts'
+import { policyHeader } from './header-writer.ts'
 import { refusalOf, type RuleSet, Ruling } from './ruling.ts'
 import { Claim, type LimitStore, type Outcome } from './store.ts'
 import type { LimitSubject } from './subject.ts'
@@ -142,8 +143,9 @@ export class RouteLimit {
   #setOf (rules: readonly CompiledRule[]): RuleSet {
     const items = rules.filter(({ limit }) => !limit.shadow).map(({ policyItem }) => policyItem)
     const policy = items.length > 0 && this.#shared.writesHeaders ? items.join(', ') : undefined
-    return { rules, policy, parts: new Map() }
+    const policyLine = policy === undefined ? undefined : `${policyHeader}: ${policy}\r\n`
+    return { rules, policy, policyLine, parts: new Map() }
   }
 }
 
-const noRules: RuleSet = { rules: [], policy: undefined, parts: new Map() }
+const noRules: RuleSet = { rules: [], policy: undefined, policyLine: undefined, parts: new Map() }

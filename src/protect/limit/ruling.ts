@@ -36,6 +36,8 @@ export interface RuleSet {
   readonly rules: readonly CompiledRule[]
   /** `RateLimit-Policy` of the enforced rules; `undefined` for none. */
   readonly policy: string | undefined
+  /** The same as a line of a head. */
+  readonly policyLine: string | undefined
   /** Sets of those rules that applied to some request, by their positions as bits. */
   readonly parts: Map<number, RuleSet>
 }
@@ -80,6 +82,18 @@ export class Ruling {
     return headers
   }
 
+  /** The same as lines of a head. */
+  lines (): string {
+    const { refusal } = this
+    const { rules, policyLine } = this.#set
+    let lines = ''
+    if (policyLine !== undefined) {
+      const limits = this.#limits(rules, refusal?.retryAfterSeconds ?? Number.POSITIVE_INFINITY)
+      lines = `${policyLine}${limitHeader}: ${limits}\r\n`
+    }
+    return refusal === undefined ? lines : `${lines}${retryAfterHeader}: ${refusal.retryAfterSeconds}\r\n`
+  }
+
   /**
    * Gives back all that the request took, for one that is shed, answered 304, a replay, or fails by our own fault.
    * A second call does nothing, in whatever order with `release`.
@@ -87,7 +101,8 @@ export class Ruling {
   refund (): void {
     if (this.#refunded || !this.admitted) return
     this.#refunded = true
-    for (const [at, claim] of this.#claims.entries()) {
+    for (let at = 0; at < this.#claims.length; at++) {
+      const claim = this.#claims[at] as Claim
       if (claim.taken && claim.limit.kind !== 'concurrency') this.#set.rules[at]?.metrics.refunded.add()
     }
     ignoreFailure(this.#store.give(this.#claims))
