@@ -9,17 +9,22 @@ const { OVERLOADED } = admissionProblems
 /** The document of each refusal up to the members that differ from request to request. */
 const heads = new Map<Refusal, string>()
 
-/** Answers a request that admission refuses. */
-export function answerRefusal (unit: RequestUnit, refusal: Refusal): void {
+/** Answers a request that admission refuses. @returns whether the answer is out, as {@link sendWhole} says */
+export function answerRefusal (unit: RequestUnit, refusal: Refusal): boolean {
   const body = `${headOf(refusal)}${idsOf(unit)}`
   // All of it is ASCII: the ids because they are checked, the rest because we wrote it. Latin-1 is written as it is.
-  answer(unit, OVERLOADED.status, { body, bytes: body.length, encoding: 'latin1' }, refusal.retryAfterSeconds)
+  return answer(
+    unit,
+    OVERLOADED.status,
+    { body, bytes: body.length, encoding: 'latin1' },
+    refusal.retryAfterSeconds
+  )
 }
 
-/** Answers a request that need go no further. */
-export function answerEarly (unit: RequestUnit, problem: Problem): void {
+/** Answers a request that need go no further. @returns whether the answer is out, as {@link sendWhole} says */
+export function answerEarly (unit: RequestUnit, problem: Problem): boolean {
   const body = `${membersOf(problem.toDocument())}${idsOf(unit)}`
-  answer(unit, problem.statusCode, { body, bytes: Buffer.byteLength(body), encoding: 'utf8' })
+  return answer(unit, problem.statusCode, { body, bytes: Buffer.byteLength(body), encoding: 'utf8' })
 }
 
 interface Body {
@@ -40,7 +45,7 @@ function answer (
   status: number,
   { body, bytes, encoding }: Body,
   retryAfter?: number
-): void {
+): boolean {
   const { reply, ownLines } = unit
   const others = linesOn(reply)
   if (others !== undefined) {
@@ -58,6 +63,7 @@ function answer (
   const { raw } = reply
   raw.writeHead(status, headers)
   raw.end(body, encoding)
+  return false
 }
 
 /** The members that differ from request to request, and the end of the document. */

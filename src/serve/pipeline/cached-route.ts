@@ -35,8 +35,10 @@ export function keepAnswers (route: RouteOptions, { edge }: KeptRoute): void {
 /**
  * Sends an answer of the cache past Fastify, as refusals are: no handler, no serialisation, no hooks. What earlier hooks
  * have put on the reply (CORS, say) goes out with it.
+ *
+ * @returns whether it is out, as {@link sendWhole} says
  */
-export function sendKept (unit: RequestUnit, answer: Answer): void {
+export function sendKept (unit: RequestUnit, answer: Answer): boolean {
   const { reply, request } = unit
   const { status, headers, body } = answer
   const lines = request.method === 'HEAD' ? undefined : linesOn(reply)
@@ -53,6 +55,7 @@ export function sendKept (unit: RequestUnit, answer: Answer): void {
   raw.writeHead(status, all)
   if (body === undefined || request.method === 'HEAD') raw.end()
   else raw.end(body, 'latin1')
+  return false
 }
 
 /** Purges what the route's writes may have changed, before their clients are told that they have succeeded. */

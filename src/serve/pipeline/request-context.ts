@@ -21,6 +21,7 @@ import type { BotTreatment } from '../../protect/verify/index.ts'
 import type { Span } from '../../telemetry/index.ts'
 import { lower, readCriticality } from './criticality-header.ts'
 import type { Edge } from './edge.ts'
+import { originOf } from './origin.ts'
 import type { RoutePlan } from './route-plan.ts'
 
 /** Asks the app who a request is from; see the options of the same names. */
@@ -154,7 +155,7 @@ export class RequestContext implements Context, LimitSubject, CacheRequest<Fasti
   }
 
   get origin (): string {
-    return `${this.request.protocol}://${this.request.host}`
+    return originOf(this.request.protocol, this.request.host)
   }
 
   /** As the client sent them. */

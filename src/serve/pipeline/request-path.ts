@@ -13,12 +13,13 @@ import { answerEarly, answerRefusal } from './answer-early.ts'
 import { cacheStatusHeader, sendKept } from './cached-route.ts'
 import type { CallerChecks } from './caller-checks.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
+import { planOfRequest } from './plan-of-request.ts'
 import { requestProblems } from './problem-kinds.ts'
 import { clientClosedRequest, type Recorder } from './recorder.ts'
 import type { Refresher } from './refresher.ts'
 import type { ContextSource } from './request-context.ts'
 import { RequestUnit, type UnitOwner } from './request-unit.ts'
-import { planOf, type RoutePlan } from './route-plan.ts'
+import type { RoutePlan } from './route-plan.ts'
 import { sendProblem } from './send-problem.ts'
 
 export interface RequestPathParts {
@@ -64,7 +65,7 @@ export class RequestPath implements UnitOwner {
 
   /** Fastify's onRequest hook: calls `proceed` now, later or, for a request that is refused, never. */
   arrive (request: FastifyRequest, reply: FastifyReply, proceed: () => void): void {
-    const routePlan = request.routeOptions.config[planOf] ?? this.#unmatched
+    const routePlan = planOfRequest(request) ?? this.#unmatched
     const unit = new RequestUnit(this, this.#source, request, reply, routePlan)
     request.context = unit
     // A refresh costs its caller nothing, and is none of the requests that are counted.
@@ -75,10 +76,14 @@ export class RequestPath implements UnitOwner {
     if (this.#logger !== undefined) request.log = reply.log = this.#logger
     this.#trace(unit)
     if (!unit.inBackground) this.#recorder.begin()
-    // 'close' comes exactly once, after a finished response and after a broken connection alike.
-    reply.raw.on('close', () => this.#end(unit))
-    if (unit.inBackground) this.#admit(unit, proceed)
-    else this.#identify(unit, proceed)
+    try {
+      if (unit.inBackground) this.#admit(unit, proceed)
+      else this.#identify(unit, proceed)
+    } catch (error) {
+      // A function of the app's own, say `tenantOf`: Fastify answers, and that answer has an end.
+      this.#watch(unit)
+      throw error
+    }
   }
 
   #trace (unit: RequestUnit): void {
@@ -92,7 +97,7 @@ export class RequestPath implements UnitOwner {
   #identify (unit: RequestUnit, proceed: () => void): void {
     const identified = unit.batch === undefined ? this.#callers?.identify(unit) : undefined
     if (identified === undefined) return this.#limit(unit, proceed)
-    unit.deferred = true
+    this.#defer(unit)
     void identified.then(() => this.#limit(unit, proceed))
   }
 
@@ -103,7 +108,7 @@ export class RequestPath implements UnitOwner {
     if (ruling === undefined) return this.#lookUp(unit, proceed)
     if (!(ruling instanceof Promise)) return this.#ruled(unit, ruling, proceed)
     // A store that is not in this process; it never rejects.
-    unit.deferred = true
+    this.#defer(unit)
     void ruling.then((settled) => this.#ruled(unit, settled, proceed))
   }
 
@@ -112,7 +117,7 @@ export class RequestPath implements UnitOwner {
     if (unit.ended) return ruling.release()
     unit.ruling = ruling
     if (ruling.refusal === undefined) this.#lookUp(unit, proceed)
-    else answerEarly(unit, limitProblem(ruling.refusal))
+    else this.#sent(unit, answerEarly(unit, limitProblem(ruling.refusal)))
   }
 
   /** Before admission: what is kept costs next to nothing, and is served however busy the process is. */
@@ -122,19 +127,19 @@ export class RequestPath implements UnitOwner {
     if (cache === undefined || !isReadable(unit)) return this.#admit(unit, proceed)
     const found = cache.cached.lookup(unit)
     if (!(found instanceof Promise)) return this.#found(unit, found, proceed)
-    unit.deferred = true
+    this.#defer(unit)
     found.then(
       (settled) => this.#found(unit, settled, proceed),
       () => {
         // Its deadline passed while another request was making the answer, or its client left.
-        if (!unit.ended) answerEarly(unit, new Problem(requestProblems.DEADLINE_EXCEEDED))
+        if (!unit.ended) this.#sent(unit, answerEarly(unit, new Problem(requestProblems.DEADLINE_EXCEEDED)))
       }
     )
   }
 
   #found (unit: RequestUnit, found: Found, proceed: () => void): void {
     if (found.kind === 'answer') {
-      if (!unit.ended) sendKept(unit, found)
+      if (!unit.ended) this.#sent(unit, sendKept(unit, found))
       if (found.refresh !== undefined) void this.#refresher.run(unit.request, found.refresh)
       return
     }
@@ -150,8 +155,9 @@ export class RequestPath implements UnitOwner {
   #admit (unit: RequestUnit, proceed: () => void): void {
     if (unit.ended) return
     const verdict = this.#admission?.arrive(unit) ?? 'run'
+    if (verdict !== 'run' && verdict !== 'queued') return this.refuse(unit, verdict)
+    this.#watch(unit)
     if (verdict === 'queued') unit.proceed = proceed
-    else if (verdict !== 'run') this.refuse(unit, verdict)
     else if (unit.deferred || !(unit.request.raw instanceof IncomingMessage)) this.start(unit, proceed)
     else {
       // Still in the callback in which node read the request, and whose async scope node ends.
@@ -171,9 +177,9 @@ export class RequestPath implements UnitOwner {
   refuse (unit: RequestUnit, refusal: Refusal): void {
     unit.refused = true
     const older = unit.miss?.refused()
-    if (older !== undefined) return sendKept(unit, older)
+    if (older !== undefined) return this.#sent(unit, sendKept(unit, older))
     unit.ruling?.refund()
-    answerRefusal(unit, refusal)
+    this.#sent(unit, answerRefusal(unit, refusal))
   }
 
   /** Nobody waits any more: the client is told, and what the handler still does is counted. */
@@ -182,7 +188,7 @@ export class RequestPath implements UnitOwner {
     unit.expired = true
     if (reply.sent || reply.raw.headersSent) return
     const older = unit.miss?.fail()
-    if (older !== undefined) return sendKept(unit, older)
+    if (older !== undefined) return void sendKept(unit, older)
     sendProblem(new Problem(requestProblems.DEADLINE_EXCEEDED), unit.request, reply)
     // Whatever the handler still sends is dropped in silence: it is late, not wrong.
     reply.hijack()
@@ -206,7 +212,27 @@ export class RequestPath implements UnitOwner {
 
   #turnAway (unit: RequestUnit, { problem, headers }: RefusalAnswer): void {
     unit.reply.headers(headers)
-    answerEarly(unit, problem)
+    this.#sent(unit, answerEarly(unit, problem))
+  }
+
+  /** Its way goes on in a later callback, and its client may leave before that. */
+  #defer (unit: RequestUnit): void {
+    unit.deferred = true
+    this.#watch(unit)
+  }
+
+  /** Its end will come by itself. */
+  #watch (unit: RequestUnit): void {
+    if (unit.watched || unit.ended) return
+    unit.watched = true
+    // 'close' comes exactly once, after a finished response and after a broken connection alike.
+    unit.reply.raw.on('close', () => this.#end(unit))
+  }
+
+  /** An answer that the system has taken in full is over; there is nothing to wait for. */
+  #sent (unit: RequestUnit, isOut: boolean): void {
+    if (unit.watched || !isOut) this.#watch(unit)
+    else this.#end(unit)
   }
 
   #end (unit: RequestUnit): void {

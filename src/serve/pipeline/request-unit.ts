@@ -42,6 +42,8 @@ export class RequestUnit extends RequestContext implements AdmissionUnit, WheelE
   told = false
   /** Admission refused it. */
   refused = false
+  /** Its end is listened for. */
+  watched = false
   /** The response is out, or the client has gone. */
   ended = false
   /** Goes on to the handler; there while the unit waits to be admitted. */
@@ -89,11 +91,7 @@ export class RequestUnit extends RequestContext implements AdmissionUnit, WheelE
   /** The same as lines of a head, as long as it is not on the reply. */
   get ownLines (): string {
     if (this.told) return ''
-    let lines = `${requestIdHeader}: ${this.id}\r\n`
-    if (this.ruling !== undefined) {
-      for (const [name, value] of this.ruling.headers()) lines += `${name}: ${value}\r\n`
-    }
-    return lines
+    return `${requestIdHeader}: ${this.id}\r\n${this.ruling?.lines() ?? ''}`
   }
 
   /** As a part of a batch it is of the batch's caller, who has been looked at already. */

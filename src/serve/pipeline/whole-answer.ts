@@ -1,23 +1,38 @@
 import type { FastifyReply } from 'fastify'
-import { IncomingMessage, ServerResponse } from 'node:http'
+import { IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http'
 import { Socket } from 'node:net'
 
-/** What Node keeps of a response's head between `writeHead` and the first write, under this name since its beginning. */
-interface HeadHolder {
+/** What Node makes a response's head with, under these names since its beginning. */
+interface HeadMaker {
   _header: string | null
+  _hasBody: boolean
+  _storeHeader(firstLine: string, headers: readonly string[] | undefined): void
 }
 
 /** Anything that could end a header's line, or that Node would not take. */
 const unsafe = /[^\t\x20-\x7e\x80-\xff]/
+/** What Node has to see, because it acts on it. */
+const framing: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'date',
+  'expect',
+  'keep-alive',
+  'trailer',
+  'transfer-encoding',
+])
 
 /**
  * What earlier hooks have put on the reply, as lines of a head: for {@link sendWhole}. `undefined` where that cannot be
- * used: only on a connection of HTTP/1, where Node keeps the head as it always has, and with headers of plain text.
+ * used: only on a connection of HTTP/1, where Node makes heads as it always has, and with headers of plain text that are
+ * not about the connection.
  */
 export function linesOn (reply: FastifyReply): string | undefined {
   const { raw } = reply
-  if (!keepsHead || !(raw instanceof ServerResponse) || !(raw.req instanceof IncomingMessage))
+  if (!makesHead || !(raw instanceof ServerResponse) || !(raw.req instanceof IncomingMessage))
     return undefined
+  // Whether the connection survives a body that was announced and is not read, Node decides.
+  if (raw.req.headers.expect !== undefined) return undefined
   const headers: Readonly<Record<string, unknown>> = reply.getHeaders()
   let lines = ''
   for (const name in headers) {
@@ -25,7 +40,7 @@ export function linesOn (reply: FastifyReply): string | undefined {
     // A list, or what a response cannot say: for Node to judge.
     if (typeof value !== 'string' && typeof value !== 'number') return undefined
     const line = `${name}: ${value}`
-    if (unsafe.test(line)) return undefined
+    if (unsafe.test(line) || framing.has(name)) return undefined
     lines += `${line}\r\n`
   }
   return lines
@@ -33,11 +48,13 @@ export function linesOn (reply: FastifyReply): string | undefined {
 
 /**
  * Sends an answer whose head is text already, in one piece with its body. Node checks and joins each header of each
- * response, which for an answer that is made once costs more than all the rest of it. So Node makes a head of what is its to
- * say (status, length, date, whether the connection stays), and the lines are put behind that.
+ * response, which for an answer that is made once costs more than all the rest of it. So Node gets the lines as a part of
+ * the first one, and adds what is its to say: length, date, whether the connection stays.
  *
  * @param lines of {@link linesOn} and others; without `content-length`
  * @param length of the body in bytes; `undefined` for none to tell, as in a 304
+ * @returns whether it is out: the system has taken all of it, and nothing that happens to the connection can change what
+ *   this request came to. False where it waits for a client that reads slowly, or behind an earlier answer.
  */
 export function sendWhole (
   { raw }: FastifyReply,
@@ -46,19 +63,28 @@ export function sendWhole (
   length: number | undefined,
   body: string | Buffer | undefined,
   encoding: BufferEncoding
-): void {
-  raw.writeHead(status, length === undefined ? [] : ['content-length', String(length)])
-  const holder = raw as unknown as HeadHolder
-  const head = holder._header ?? ''
-  holder._header = `${head.slice(0, -2)}${lines}\r\n`
+): boolean {
+  storeHead(raw, status, lines, length)
   if (body === undefined) raw.end()
   else raw.end(body, encoding)
+  return raw.writableFinished && raw.socket?.destroyed === false
 }
 
-/** Should Node keep it elsewhere one day, answers are sent the longer way. */
-const keepsHead = ((): boolean => {
+/** `writeHead` of an answer without headers of its own, but for the lines. */
+function storeHead (raw: ServerResponse, status: number, lines: string, length: number | undefined): void {
+  const maker = raw as unknown as HeadMaker
+  raw.statusCode = status
+  if (status === 304 || status === 204) maker._hasBody = false
+  const firstLine = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n${lines}`
+  maker._storeHeader(firstLine, length === undefined ? undefined : ['content-length', String(length)])
+}
+
+/** Should Node make it in another way one day, answers are sent the longer way. */
+const makesHead = ((): boolean => {
   const response = new ServerResponse(new IncomingMessage(new Socket()))
-  response.writeHead(200, ['content-length', '0'])
-  const { _header: head } = response as unknown as HeadHolder
-  return typeof head === 'string' && head.startsWith('HTTP/1.1 200 OK\r\n') && head.endsWith('\r\n\r\n')
+  if (typeof (response as unknown as Partial<HeadMaker>)._storeHeader !== 'function') return false
+  storeHead(response, 200, 'a: b\r\n', 0)
+  const { _header: head } = response as unknown as HeadMaker
+  return typeof head === 'string' && head.startsWith('HTTP/1.1 200 OK\r\na: b\r\ncontent-length: 0\r\n') &&
+    head.endsWith('\r\n\r\n')
 })()
