@@ -101,7 +101,8 @@ export class EventsNotOpenError extends Error {
   constructor (open: number) {
     super(
       open === 0 ?
-        'no outbox is open in this process: list the event in the events of the service, or await openOutbox({ pool }) first' :
+        'no outbox is open in this process: list the event in the events of the service, or await ' +
+        'openOutbox({ pool }) first' :
         `${open} outboxes are open in this process, and the transaction is of none of their pools: begin it with ` +
         'transaction(pool, ...)'
     )

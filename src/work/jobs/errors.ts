@@ -55,8 +55,8 @@ export class JobsNotOpenError extends Error {
   constructor (open: number) {
     super(
       open === 0 ?
-        'no queue of jobs is open in this process: list the job in the jobs of the service, or await openJobs({ pool, jobs }) ' +
-        'first' :
+        'no queue of jobs is open in this process: list the job in the jobs of the service, or await ' +
+        'openJobs({ pool, jobs }) first' :
         `${open} queues of jobs are open in this process, and the transaction is of none of their pools: use ` +
         'jobs.enqueue(tx, job, input) of the one that is meant'
     )

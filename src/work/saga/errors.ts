@@ -40,8 +40,8 @@ export class SagasNotOpenError extends Error {
   constructor (open: number) {
     super(
       open === 0 ?
-        'no sagas are open in this process: list the saga in the sagas of the service, or await openSagas({ pool, sagas }) ' +
-        'first' :
+        'no sagas are open in this process: list the saga in the sagas of the service, or await ' +
+        'openSagas({ pool, sagas }) first' :
         `${open} openSagas() are open in this process, and the transaction is of none of their pools: use ` +
         'sagas.start(tx, saga, data) of the one that is meant'
     )
