@@ -1,4 +1,4 @@
-import type { Flags, Mode } from '../serve/settings/index.ts'
+import type { Flags, Mode, SettingGroup } from '../serve/settings/index.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** One command of `plimsoll`: what help says about it, and what it does. */
@@ -18,6 +18,8 @@ export interface Command {
   readonly flags: readonly CommandFlag[]
   /** Which defaults of the settings its help shows; `undefined` for a command that takes no settings. */
   readonly mode: Mode | undefined
+  /** The settings that its help shows; it takes the others as well. @default all */
+  readonly settingGroups?: readonly SettingGroup[]
   /** @returns the exit code */
   run(given: Arguments, surroundings: Surroundings): Promise<number>
 }

@@ -55,6 +55,7 @@ export const events: Command = {
     { flag: '--reason', placeholder: 'TEXT', help: 'Why, for the audit; every change needs it.' },
   ],
   mode: 'dev',
+  settingGroups: ['Database and Redis', 'Service'],
   async run (given, surroundings) {
     const { runEvents } = await import('./events-run.ts')
     return runEvents(given, surroundings)

@@ -1,4 +1,10 @@
-import { type Mode, settingGroups, type SettingSpec, settingSpecs } from '../serve/settings/index.ts'
+import {
+  type Mode,
+  type SettingGroup,
+  settingGroups,
+  type SettingSpec,
+  settingSpecs,
+} from '../serve/settings/index.ts'
 import { type Command, type CommandFlag, flagsOf } from './command.ts'
 import { exitCodeMeanings } from './exit-code.ts'
 
@@ -17,27 +23,34 @@ export function renderOverview (commands: readonly Command[]): string {
 
 /** `plimsoll COMMAND --help`: all its flags, with the defaults that hold for it. */
 export function renderHelp (command: Command): string {
-  const { name, operand, summary, details, examples, mode } = command
+  const { name, operand, summary, details, examples, mode, settingGroups: shown } = command
   return sections([
     ['', [summary, ...details.flatMap((text) => ['', ...wrap(text, width)])]],
     ['Usage', [`plimsoll ${name} ${operand}`.trim() + ' [FLAGS]']],
     ['Examples', table(examples)],
     ['Flags', table(flagsOf(command).map(flagRow))],
-    ...(mode === undefined ? [] : settingSections(mode)),
+    ...(mode === undefined ? [] : settingSections(mode, shown)),
     ['Exit codes', table(exitCodeMeanings.map(([code, meaning]) => [String(code), meaning]))],
   ])
 }
 
-function settingSections (mode: Mode): [heading: string, lines: string[]][] {
+function settingSections (
+  mode: Mode,
+  shown: readonly SettingGroup[] = settingGroups
+): [heading: string, lines: string[]][] {
+  const others = shown.length < settingGroups.length ?
+    'All other settings of plimsoll serve are taken, too. ' :
+    ''
   return [
-    ...settingGroups.map((group): [string, string[]] => [
+    ...shown.map((group): [string, string[]] => [
       group,
       table(settingSpecs.filter((spec) => spec.group === group).map((spec) => settingRow(spec, mode))),
     ]),
     [
       'Settings elsewhere',
       wrap(
-        'Each of these can stand in the environment (--drain-grace 10s is PLIMSOLL_DRAIN_GRACE=10s) and in ' +
+        others +
+          'Each of these can stand in the environment (--drain-grace 10s is PLIMSOLL_DRAIN_GRACE=10s) and in ' +
           "plimsoll.config.ts (drain: { grace: '10s' }). Flags win over the environment, that over the file. " +
           'Durations: 250ms, 30s, 5m, 2h. Sizes: 16KiB, 64MiB. plimsoll config shows what holds.',
         width

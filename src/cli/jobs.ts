@@ -76,6 +76,7 @@ export const jobs: Command = {
     { flag: '--reason', placeholder: 'TEXT', help: 'Why, for the audit.' },
   ],
   mode: 'dev',
+  settingGroups: ['Database and Redis', 'Service'],
   async run (given, surroundings) {
     const { runJobs } = await import('./jobs-run.ts')
     return runJobs(given, surroundings)

@@ -50,6 +50,7 @@ export const plans: Command = {
     },
   ],
   mode: 'dev',
+  settingGroups: ['Database and Redis', 'Service'],
   async run (given, surroundings) {
     const { runPlans } = await import('./run-plans.ts')
     return runPlans(given, surroundings)

@@ -42,6 +42,7 @@ export const saga: Command = {
     { flag: '--reason', placeholder: 'TEXT', help: 'cancel: why, for the audit trail.' },
   ],
   mode: 'dev',
+  settingGroups: ['Database and Redis', 'Service'],
   async run (given, surroundings) {
     const { runSaga } = await import('./saga-run.ts')
     return runSaga(given, surroundings)

@@ -103,3 +103,13 @@ test('with --json an error is one JSON document', async () => {
     place: '--workers',
   }])
 })
+
+for (const name of ['plans', 'jobs', 'saga', 'events']) {
+  test(`plimsoll ${name} --help shows the settings of the database, and of others says that it takes them`, async () => {
+    await using place = await workspace()
+    const { stdout } = await runCommand([name, '--help'], place)
+    assert.match(stdout, /--database-url/)
+    assert.doesNotMatch(stdout, /--limits-body-size/)
+    assert.match(stdout, /All other settings of plimsoll serve are taken/)
+  })
+}
