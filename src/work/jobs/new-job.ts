@@ -39,22 +39,30 @@ export function newJobs<Input> (
     policy.expiresMs :
     checkExpires(options.expires, 'expires')
   const given = options.unique === undefined ? undefined : checkUnique(options.unique, 'unique')
-  const common = {
+  const weight = checkWeight(weights(tenant), tenant)
+  const priority = options.priority === undefined ?
+    policy.priority :
+    checkPriority(options.priority, 'priority')
+  const attempts = options.attempts === undefined ?
+    policy.attempts :
+    checkAttempts(options.attempts, 'attempts')
+  const expiresAtMs = expiresMs === undefined ? undefined : (runAtMs ?? nowMs) + expiresMs
+  const tracked = options.tracked ?? policy.tracked
+  const carried = carriedBy(context)
+  // Written out: for each job of a bulk, a spread of what they share costs as much as all the rest.
+  return inputs.map((input) => ({
+    id: uuidv7(clock),
     name,
     tier: policy.tier,
     tenant,
-    weight: checkWeight(weights(tenant), tenant),
-    priority: options.priority === undefined ? policy.priority : checkPriority(options.priority, 'priority'),
+    weight,
+    priority,
     runAtMs,
-    expiresAtMs: expiresMs === undefined ? undefined : (runAtMs ?? nowMs) + expiresMs,
-    attempts: options.attempts === undefined ? policy.attempts : checkAttempts(options.attempts, 'attempts'),
+    expiresAtMs,
+    attempts,
     cap: policy.cap,
-    tracked: options.tracked ?? policy.tracked,
-    context: carriedBy(context),
-  }
-  return inputs.map((input) => ({
-    id: uuidv7(clock),
-    ...common,
+    tracked,
+    context: carried,
     payload: job.write(input),
     unique: storedUnique(given ?? job.uniqueOf(input), nowMs),
   }))
