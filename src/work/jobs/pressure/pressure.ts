@@ -219,7 +219,11 @@ export class Pressure implements AsyncDisposable {
     if (condition === 'ok') logger?.info(facts, `jobs of ${tier} are started in time again`)
     else if (condition === 'at_risk')
       logger?.warn(facts, `jobs of ${tier} will be late: add workers, or send fewer`)
-    else if (condition === 'late') logger?.error(facts, `jobs of ${tier} are started later than it promises`)
+    else if (condition === 'late')
+      logger?.error(
+        facts,
+        `jobs of ${tier} are started later than it promises: add workers, or start a release that has those that wait`
+      )
     else logger?.error(facts, `jobs wait in ${tier}, and no worker is up for it: start one`)
   }
 }
