@@ -17,7 +17,12 @@ export interface BrokerPlaces {
 /** The broker of a service, both ways. */
 export interface Broker {
   readonly publisher: Publisher
-  readonly source: EventSource
+  /**
+   * For a service with consumers that read it; one that only publishes need not say where events are read.
+   *
+   * @throws SettingError for places that cannot be read
+   */
+  readonly source: () => EventSource
 }
 
 /**
@@ -55,7 +60,7 @@ export async function openBroker (
       return {
         engine,
         publisher: natsPublisher(options),
-        source: natsSource({ ...options, leases, ackWait: settings.work.lease, onError }),
+        source: () => natsSource({ ...options, leases, ackWait: settings.work.lease, onError }),
       }
     }
     if (kind === 'rabbitmq') {
@@ -64,12 +69,12 @@ export async function openBroker (
       return {
         engine,
         publisher: rabbitmqPublisher(options),
-        source: rabbitmqSource({ ...options, onError }),
+        source: () => rabbitmqSource({ ...options, onError }),
       }
     }
     const engine = kafkaEngine(kafkaTarget(urls))
     const options = { ...places.kafka, engine }
-    return { engine, publisher: kafkaPublisher(options), source: kafkaSource({ ...options, onError }) }
+    return { engine, publisher: kafkaPublisher(options), source: () => kafkaSource({ ...options, onError }) }
   }
   const { engine, publisher, source } = made()
   await lifecycle.start({ name: kind ?? 'broker', close: () => engine.close() })

@@ -1,10 +1,10 @@
 import type { GovernedPool } from '../../../data/index.ts'
-import type { Consumer, Consumers, EventSource } from '../../../work/consumers/index.ts'
+import type { Consumer, Consumers } from '../../../work/consumers/index.ts'
 import type { Leases } from '../../../work/lease/index.ts'
 import type { Outbox } from '../../../work/outbox/index.ts'
 import type { Projection, Projections } from '../../../work/projections/index.ts'
 import type { ServiceEnvironment } from '../environment.ts'
-import { type BrokerPlaces, openBroker } from './open-broker.ts'
+import { type Broker, type BrokerPlaces, openBroker } from './open-broker.ts'
 import { named, type WorkPart } from './work-part.ts'
 
 export interface EventsSource {
@@ -68,7 +68,7 @@ export async function openEvents (
   const opened = { environment, pool, schema, outbox, leases, parts }
   return {
     outbox,
-    consumers: consumers.length === 0 ? undefined : await openConsumersOf(consumers, broker?.source, opened),
+    consumers: consumers.length === 0 ? undefined : await openConsumersOf(consumers, broker, opened),
     projections: projections.length === 0 ? undefined : await openProjectionsOf(projections, opened),
     parts,
   }
@@ -86,7 +86,7 @@ interface Opened {
 
 async function openConsumersOf (
   consumers: readonly Consumer[],
-  source: EventSource | undefined,
+  broker: Broker | undefined,
   { environment: { telemetry, lifecycle }, pool, schema, outbox, leases, parts }: Opened
 ): Promise<Consumers> {
   const { logSource, openConsumers } = await import('../../../work/consumers/index.ts')
@@ -98,6 +98,7 @@ async function openConsumersOf (
     schema,
     onError: (error) => logger.warn({ err: error }, 'the log could not be read just now'),
   })
+  const source = consumers.some((consumer) => consumer.source !== log.name) ? broker?.source() : undefined
   const opened = await openConsumers({
     pool,
     schema,
