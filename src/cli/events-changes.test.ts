@@ -63,6 +63,8 @@ test('what a broker does not take is listed, redriven when it would, or discarde
     (await plain('show', two)).stdout,
     /History\n.* discard relay broker .* by ann \(ticket 12\): discarded$/m
   )
+  const { history } = await told('show', two)
+  assert.deepEqual(history.map(({ subject }: { subject: string }) => subject), [two])
   const all = await plain('redrive', '--relay', 'broker', '--all', ...why)
   assert.equal(all.exitCode, 0, all.stderr)
   await waitUntil('nothing is parked', async () => (await parked()).length === 0)
