@@ -98,6 +98,26 @@ test('a segment that somebody reads or writes is left for the next time, and nob
   assert.deepEqual(numbersOf(await under.all()), [2])
 })
 
+test('a clock that is set back stops no event, and makes no hole: older segments go before younger ones', async () => {
+  await using under = await testOutbox({ keep })
+  const hourBack = -3_600
+  await under.emit('a', 1)
+  await pass(under, 11)
+  await under.emit('a', 2)
+  await pass(under, hourBack)
+  await under.emit('a', 3)
+  // Times of before are ahead now; what is closed from here on looks older than that.
+  await under.pool.query('update plimsoll_outbox_segment set opened_at = now() where closed_at is null')
+  for (let turn = 0; turn < 9; turn++) {
+    await pass(under, 11)
+    await under.emit('a', 4 + turn)
+  }
+  assert.deepEqual(numbersOf(await under.all()), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+  await pass(under, -hourBack)
+  assert.deepEqual(numbersOf(await under.all()).slice(-1), [12])
+  assert.equal(numbersOf(await under.all()).includes(1), false)
+})
+
 test('while the oldest segment cannot be emptied, no younger one is: the log has no holes', async () => {
   await using under = await testOutbox({ keep })
   await under.emit('a', 1)

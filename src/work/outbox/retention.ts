@@ -24,14 +24,16 @@ const patienceMs = 200
 export async function keepUp (options: RetentionOptions): Promise<void> {
   const { pool, names } = options
   await turn(options)
-  const { rows } = await pool.query<{ segment: number }>(
-    `SELECT segment FROM ${names.segments}
-      WHERE closed_at <= now() - $1::float8 * interval '1 ms' ORDER BY closed_at`,
+  const { rows } = await pool.query<{ segment: number; is_due: boolean }>(
+    `SELECT closed.segment, closed.closed_at <= now() - $1::float8 * interval '1 ms' AS is_due
+      FROM ${names.segments} AS closed CROSS JOIN ${names.state} AS state WHERE closed.closed_at IS NOT NULL
+      ORDER BY (closed.segment - state.segment - 1 + ${segmentCount}) % ${segmentCount}`,
     [options.keepMs]
   )
-  // Oldest first, and no further than the first that is still needed, so that the log has no holes.
-  for (const { segment } of rows) {
-    if (!await emptied(segment, options)) return
+  // Oldest first, and no further than the first that is still needed, so that the log has no holes. Which one is the
+  // oldest, their turn says: times are those of a clock that may have been set back.
+  for (const { segment, is_due: isDue } of rows) {
+    if (!isDue || !await emptied(segment, options)) return
   }
 }
 
