@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -49,6 +49,16 @@ test('a module that throws is reported with its message and the place', async ()
     code: 'SERVICE_THREW',
     message: /throws\.mjs threw while loading: no license key \(at .*throws\.mjs:2:7\)$/,
   })
+})
+
+test('what a package throws is reported with the line of the service that called it', async () => {
+  await mkdir(join(directory, 'node_modules/parts'), { recursive: true })
+  await writeFile(
+    join(directory, 'node_modules/parts/index.mjs'),
+    'export function part () { throw new Error("no") }'
+  )
+  const url = await moduleOf('calls.mjs', 'import { part } from "./node_modules/parts/index.mjs"\npart()')
+  await assert.rejects(loadService(url), { message: /loading: no \(at .*calls\.mjs:2:1\)$/ })
 })
 
 test('a module that its package declares to be CommonJS says how to make it a module', async () => {

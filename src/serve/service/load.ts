@@ -73,10 +73,11 @@ function isMissing (error: unknown, moduleUrl: URL): boolean {
   return code === 'ERR_MODULE_NOT_FOUND' && url === moduleUrl.href
 }
 
-/** The message, and where it was thrown, by the first line of the stack that is a file's. */
+/** The message, and where it was thrown: the first line of the stack that is a file's, of the service's own if any is. */
 export function describe (error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  const place = /\(?(file:\/\/[^\s)]+:\d+:\d+)\)?/.exec(error.stack ?? '')?.[1]
+  const places = [...(error.stack ?? '').matchAll(/file:\/\/[^\s)]+:\d+:\d+/g)].map(([place]) => place)
+  const place = places.find((each) => !each.includes('/node_modules/')) ?? places[0]
   return `${error.message}${place === undefined ? '' : ` (at ${place.replace('file://', '')})`}`
 }
 
