@@ -107,7 +107,9 @@ test('a clock that is set back stops no event, and makes no hole: older segments
   await pass(under, hourBack)
   await under.emit('a', 3)
   // Times of before are ahead now; what is closed from here on looks older than that.
-  await under.pool.query('update plimsoll_outbox_segment set opened_at = now() where closed_at is null')
+  await under.pool.query(
+    'update plimsoll_outbox_segment set opened_at = now() where opened_at > now() and closed_at is null'
+  )
   for (let turn = 0; turn < 9; turn++) {
     await pass(under, 11)
     await under.emit('a', 4 + turn)
