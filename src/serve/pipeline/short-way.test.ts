@@ -207,3 +207,17 @@ test('answers to requests that came in one piece are all recorded, in order', as
   assert.deepEqual([...family?.values ?? []], [0])
   await app.close()
 })
+
+test('nobody listens for the end of an answer that the system has taken', async () => {
+  const { app, registry } = await appOf()
+  const listeners: number[] = []
+  app.server.on('request', (_request, response) => void listeners.push(response.listenerCount('close')))
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  for (let at = 0; at < 2; at++) await sent(port, { method: 'GET', url: '/few', headers: {} })
+  // Fastify's own count is the same for both; the second was refused, and was over when this listener ran.
+  assert.equal((listeners[0] ?? 0) - (listeners[1] ?? 0), 1)
+  const active = registry.snapshot().families.find(({ name }) => name === 'http_server_active_requests')
+  assert.deepEqual([...active?.values ?? []], [0])
+  await app.close()
+})

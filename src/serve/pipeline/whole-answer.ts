@@ -67,7 +67,7 @@ export function sendWhole (
   storeHead(raw, status, lines, length)
   if (body === undefined) raw.end()
   else raw.end(body, encoding)
-  return raw.writableFinished && raw.socket?.destroyed === false
+  return raw.writableLength === 0 && raw.socket?.destroyed === false
 }
 
 /** `writeHead` of an answer without headers of its own, but for the lines. */
