@@ -24,22 +24,27 @@ export function serveSubject (open) {
         batch.inFlight,
         () => subject.enqueueMany(Array.from({ length: batch.size }, (_, n) => ({ n, at: 0 })))
       ),
-    /** Seconds until `count` jobs have run, or how many have within `limitMs`. */
-    async drain ({ count, tuned, limitMs }) {
+    /**
+     * Seconds until `count` jobs have run, or how many have within `limitMs`. The first `skip` of them are not counted
+     * where there are more: they start the workers.
+     */
+    async drain ({ count, skip = 0, tuned, limitMs }) {
       let ran = 0
+      let startedMs = performance.now()
+      let skipped = 0
       const done = Promise.withResolvers()
       const timer = setTimeout(done.resolve, limitMs)
-      const startedMs = performance.now()
       const stopWork = await subject.work({
         tuned,
         onJob () {
-          if (++ran === count) done.resolve()
+          if (++ran === skip) [startedMs, skipped] = [performance.now(), skip]
+          if (ran === count) done.resolve()
         },
       })
       await done.promise
       clearTimeout(timer)
       const seconds = (performance.now() - startedMs) / 1_000
-      const counted = Math.min(ran, count)
+      const counted = Math.min(ran, count) - skipped
       await stopWork()
       return { seconds, ran: counted }
     },
