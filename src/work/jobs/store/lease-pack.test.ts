@@ -66,7 +66,7 @@ for (const [what, jobs] of [['differ in all they can', differing], ['are alike',
     await store.enqueue(pool, jobs)
     await pool.query(`
       UPDATE plimsoll_job SET due_at = due_at - interval '3 days 1.234567 s', attempt = attempt + 2,
-        suspect = tenant = 'NULL'`)
+        suspect = tenant = ''`)
     const waiting = await rows()
     assert.equal(waiting.length, jobs.length)
     const claimed = await store.claim({ tier, limit: 10, leaseMs: 60_000 })
