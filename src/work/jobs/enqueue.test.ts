@@ -289,6 +289,8 @@ test('a late tier lets in whose weight brings them soon enough, and refuses othe
       const { drainPerSecond } = jobs.pressure.of(tier) ?? {}
       return count === 0 ? jobs.pressure.of(tier) !== undefined : drainPerSecond !== undefined
     })
+    // A look that is not over yet would swallow the next one.
+    await new Promise((resolve) => setImmediate(resolve))
   }
   const asked = { whenLate: 'refuse' } as const
   await assert.rejects(job.enqueue(pool, { n: 3 }, { ...asked, tenant: 'light' }), {
