@@ -264,9 +264,11 @@ test('more shards begin where the last of the old ones was; fewer are not made',
 test('a relay that begins at the head leaves out what was there', async () => {
   await using under = await testOutbox()
   await under.emit('a', 1)
+  // The head is the fence: an older transaction of anybody on this server would leave the first event behind it.
+  await under.quiet()
   await using running = await testRelay(under, { from: 'head' })
   await under.emit('a', 2)
-  await waitUntil('it is published', () => running.publisher.taken.length === 1)
+  await waitUntil('it is published', () => running.publisher.taken.length > 0)
   assert.deepEqual(running.of('a'), [2])
 })
 
