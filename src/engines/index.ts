@@ -24,8 +24,8 @@ export {
 export {
   loadNatsJetstream,
   loadNatsTransport,
-  natsEngine,
   type NatsConnectionWatch,
+  natsEngine,
   type NatsEngineOptions,
   type NatsJetstream,
   type NatsTransport,
