@@ -47,7 +47,7 @@ export const jobs: Benchmark = {
     installPeers(say)
     const sizes: Sizes = quick ?
       { rounds: 1, single: 2_000, batch: 50_000, seconds: 2, waiting: 50_000, limitMs: 3_000 } :
-      { rounds: 3, single: 8_000, batch: 100_000, seconds: 10, waiting: 1_000_000, limitMs: 10_000 }
+      { rounds: 3, single: 4_000, batch: 50_000, seconds: 5, waiting: 1_000_000, limitMs: 10_000 }
     await using server = embeddedPostgres({ directory: `${scratchFolder('jobs')}/postgres` })
     const { url } = await server.connect()
     await using redis = redisProgram === undefined ? undefined : await testRedis('bench')
