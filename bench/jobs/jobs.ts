@@ -47,7 +47,7 @@ export const jobs: Benchmark = {
     installPeers(say)
     const sizes: Sizes = quick ?
       { rounds: 1, single: 2_000, batch: 50_000, seconds: 2, waiting: 50_000, limitMs: 3_000 } :
-      { rounds: 3, single: 4_000, batch: 50_000, seconds: 5, waiting: 1_000_000, limitMs: 10_000 }
+      { rounds: 2, single: 4_000, batch: 50_000, seconds: 5, waiting: 1_000_000, limitMs: 10_000 }
     await using server = embeddedPostgres({ directory: `${scratchFolder('jobs')}/postgres` })
     const { url } = await server.connect()
     await using redis = redisProgram === undefined ? undefined : await testRedis('bench')
@@ -64,7 +64,7 @@ export const jobs: Benchmark = {
       )
       return round
     })
-    const deep = await interleave([handWritten, plimsoll], quick ? 1 : 3, async (subject) => {
+    const deep = await interleave([handWritten, plimsoll], 1, async (subject) => {
       const ratio = await measureBacklog(subject, { databaseUrl: await newDatabase(url), redisUrl }, sizes)
       say(
         `${subject.name}: ${ratio.toFixed(2)} of the empty queue's drain with ${
