@@ -1,16 +1,15 @@
 import type { Pool } from 'pg'
-import { postgresEngine, quoteIdentifier } from '../engines/index.ts'
+import { quoteIdentifier } from '../engines/index.ts'
 import { SettingError } from '../kernel/index.ts'
-import { loadService, type Service } from '../serve/service/index.ts'
+import type { Service } from '../serve/service/index.ts'
 import { DeadLetters } from '../work/jobs/dead/index.ts'
 import { deadTables } from '../work/jobs/failure/index.ts'
 import { pgBossJobStore } from '../work/jobs/pg-boss/index.ts'
 import { type JobStore, postgresJobStore } from '../work/jobs/store/index.ts'
 import type { Arguments } from './command.ts'
-import { EmbeddedDatabase } from './embedded-database.ts'
 import { UsageError } from './errors.ts'
 import { NoJobTablesError } from './jobs-errors.ts'
-import { findModule, settle } from './settle.ts'
+import { withServiceDatabase } from './service-database.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** The jobs of a service, without the service. */
@@ -28,27 +27,17 @@ export async function withJobs<Result> (
   progress: (message: string) => void,
   work: (jobs: JobsAccess) => Promise<Result>
 ): Promise<Result> {
-  const service = await serviceOf(given, surroundings)
-  const schema = schemaOf(given, service)
-  await using database = new EmbeddedDatabase({ progress, note: progress })
-  const { settings } = await database.provide(await settle(given, surroundings, 'dev'))
-  const { url } = settings.database
-  if (url === undefined) throw new UsageError('say which database: --database-url URL')
-  const engine = postgresEngine({
-    url,
-    poolSize: 4,
-    applicationName: 'plimsoll jobs',
-    schema,
-  })
-  try {
-    const pool = await engine.connect()
+  return await withServiceDatabase(given, surroundings, {
+    command: 'jobs',
+    kept: 'jobs',
+    progress,
+    needsDefinitions: false,
+  }, async ({ pool, schema, service }) => {
     await using store = await storeOf(pool, schema, given)
     await store.prepare()
     const letters = new DeadLetters({ pool, schema, checkPayload: checkOf(service) })
     return await work({ pool, schema, store, letters })
-  } finally {
-    await engine.close()
-  }
+  })
 }
 
 /** The store whose tables are there; nothing is made for one that is not in use. */
@@ -71,20 +60,6 @@ async function storeOf (pool: Pool, schema: string, { options }: Arguments): Pro
   return (asked ?? (ours ? 'postgres' : 'pg-boss')) === 'postgres' ?
     postgresJobStore({ pool, schema }) :
     pgBossJobStore({ pool, schema })
-}
-
-/** The module, where it is needed: to know the schema, or to check what is edited. */
-async function serviceOf (given: Arguments, surroundings: Surroundings): Promise<Service | undefined> {
-  const { module, schema } = given.options
-  if (module === undefined && schema !== undefined) return undefined
-  const operand = module === undefined ? undefined : String(module)
-  return await loadService(findModule({ ...given, operand }, surroundings))
-}
-
-function schemaOf ({ options: { schema } }: Arguments, service: Service | undefined): string {
-  if (schema !== undefined) return String(schema)
-  if (service?.database !== undefined) return service.database.schema
-  throw new UsageError(`the service "${service?.name}" declares no database, so that it has no jobs`)
 }
 
 /** What the job's own schema says of a payload. */

@@ -1,13 +1,10 @@
 import type { Pool } from 'pg'
-import { postgresEngine } from '../engines/index.ts'
-import { loadService, type Service } from '../serve/service/index.ts'
 import { MetricsRegistry } from '../telemetry/index.ts'
 import { openJobs } from '../work/jobs/index.ts'
 import { openSagas, type Sagas } from '../work/saga/index.ts'
 import type { Arguments } from './command.ts'
-import { EmbeddedDatabase } from './embedded-database.ts'
 import { UsageError } from './errors.ts'
-import { findModule, settle } from './settle.ts'
+import { withServiceDatabase } from './service-database.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** The sagas of a service, without the service. */
@@ -29,15 +26,12 @@ export async function withSagas<Result> (
   },
   work: (access: SagaAccess) => Promise<Result>
 ): Promise<Result> {
-  const service = await serviceOf(given, surroundings, needsDefinitions)
-  const schema = schemaOf(given, service)
-  await using database = new EmbeddedDatabase({ progress, note: progress })
-  const { settings } = await database.provide(await settle(given, surroundings, 'dev'))
-  const { url } = settings.database
-  if (url === undefined) throw new UsageError('say which database: --database-url URL')
-  const engine = postgresEngine({ url, poolSize: 4, applicationName: 'plimsoll saga', schema })
-  try {
-    const pool = await engine.connect()
+  return await withServiceDatabase(given, surroundings, {
+    command: 'saga',
+    kept: 'sagas',
+    progress,
+    needsDefinitions,
+  }, async ({ pool, schema, service }) => {
     await checkTables(pool, schema)
     const registry = new MetricsRegistry()
     await using sagas = await openSagas({
@@ -50,9 +44,7 @@ export async function withSagas<Result> (
     if (sagas.jobs.length === 0) return await work({ pool, sagas })
     await using _jobs = await openJobs({ pool, jobs: sagas.jobs, schema, registry })
     return await work({ pool, sagas })
-  } finally {
-    await engine.close()
-  }
+  })
 }
 
 /** A command that only looks makes no tables. */
@@ -66,22 +58,4 @@ async function checkTables (pool: Pool, schema: string): Promise<void> {
     `the database has no tables of sagas in the schema "${schema}": start the service once, or say --schema or ` +
       '--database-url'
   )
-}
-
-/** The module, where it is needed: to know the schema, or to know the definitions. */
-async function serviceOf (
-  given: Arguments,
-  surroundings: Surroundings,
-  needsDefinitions: boolean
-): Promise<Service | undefined> {
-  const { module, schema } = given.options
-  if (module === undefined && schema !== undefined && !needsDefinitions) return undefined
-  const operand = module === undefined ? undefined : String(module)
-  return await loadService(findModule({ ...given, operand }, surroundings))
-}
-
-function schemaOf ({ options: { schema } }: Arguments, service: Service | undefined): string {
-  if (schema !== undefined) return String(schema)
-  if (service?.database !== undefined) return service.database.schema
-  throw new UsageError(`the service "${service?.name}" declares no database, so that it has no sagas`)
 }
