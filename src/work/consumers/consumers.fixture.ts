@@ -71,7 +71,9 @@ export async function consumerTest (): Promise<ConsumerTest> {
       return rows.map(({ effect }) => effect)
     },
     count (consumer, outcome) {
-      const family = registry.snapshot().families.find(({ name }) => name === 'consumer_messages_total')
+      const family = registry.snapshot().families.find(({ name }) =>
+        name === 'plimsoll_consumer_messages_total'
+      )
       const at =
         family?.labelValues.findIndex((value, index, all) =>
           index % 2 === 0 && value === consumer && all[index + 1] === outcome

@@ -41,7 +41,7 @@ const ageBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 
 export function consumerMetrics (registry: MetricsRegistry, consumer: string): ConsumerMetrics {
   const labels = ['consumer'] as const
   const outcomes = registry.counter({
-    name: 'consumer_messages_total',
+    name: 'plimsoll_consumer_messages_total',
     help: 'Events that reached a consumer, by what became of them.',
     labels: ['consumer', 'outcome'],
   })
@@ -49,7 +49,7 @@ export function consumerMetrics (registry: MetricsRegistry, consumer: string): C
   const gauge = (name: string, help: string): GaugeSlot =>
     registry.gauge({ name, help, labels, merge: 'max' }).slot({ consumer })
   const keys = registry.gauge({
-    name: 'consumer_held_keys',
+    name: 'plimsoll_consumer_held_keys',
     help: 'Keys whose events wait: for another try of the oldest, or with a dead letter for somebody.',
     labels: ['consumer', 'state'],
     merge: 'max',
@@ -64,17 +64,20 @@ export function consumerMetrics (registry: MetricsRegistry, consumer: string): C
       labels,
     }).slot({ consumer }),
     age: registry.histogram({
-      name: 'consumer_message_age_seconds',
+      name: 'plimsoll_consumer_message_age_seconds',
       help: 'How old events were once they were handled.',
       labels,
       bounds: ageBounds,
     }).slot({ consumer }),
-    lagSeconds: gauge('consumer_lag_seconds', 'Age of the oldest event that the consumer has not taken up.'),
-    lagMessages: gauge('consumer_lag_messages', 'Events that the consumer has not taken up, about.'),
+    lagSeconds: gauge(
+      'plimsoll_consumer_lag_seconds',
+      'Age of the oldest event that the consumer has not taken up.'
+    ),
+    lagMessages: gauge('plimsoll_consumer_lag_messages', 'Events that the consumer has not taken up, about.'),
     retryingKeys: keys.slot({ consumer, state: 'retrying' }),
     deadKeys: keys.slot({ consumer, state: 'dead' }),
     oldestDeadSeconds: gauge(
-      'consumer_oldest_dead_letter_seconds',
+      'plimsoll_consumer_oldest_dead_letter_seconds',
       'For how long the key has been held that has had a dead letter for the longest time.'
     ),
   }

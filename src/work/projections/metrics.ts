@@ -11,7 +11,7 @@ export interface ProjectionMetrics {
 
 export function projectionMetrics (registry: MetricsRegistry, projection: string): ProjectionMetrics {
   const applied = registry.counter({
-    name: 'projection_events_total',
+    name: 'plimsoll_projection_events_total',
     help: 'Events that were applied to a projection, by the state of the build.',
     labels: ['projection', 'build'],
   })
@@ -24,10 +24,13 @@ export function projectionMetrics (registry: MetricsRegistry, projection: string
       building: applied.slot({ projection, build: 'building' }),
     },
     lagSeconds: gauge(
-      'projection_lag_seconds',
+      'plimsoll_projection_lag_seconds',
       'Age of the oldest event that the live build has not applied.'
     ),
-    objectiveSeconds: gauge('projection_lag_objective_seconds', 'How far behind the projection may be.'),
-    stuck: gauge('projection_stuck', '1 while there is an event that cannot be applied.'),
+    objectiveSeconds: gauge(
+      'plimsoll_projection_lag_objective_seconds',
+      'How far behind the projection may be.'
+    ),
+    stuck: gauge('plimsoll_projection_stuck', '1 while there is an event that cannot be applied.'),
   }
 }
