@@ -25,3 +25,9 @@ export class ReplayedError extends Error {
     super(`the consumer ${consumer} is being replayed; its messages come again`)
   }
 }
+
+/** The stream was given back an event, or somebody else has moved its place: it must be opened anew. */
+export class LogStreamEndedError extends Error {
+  override readonly name = 'LogStreamEndedError'
+  readonly code = 'LOG_STREAM_ENDED'
+}

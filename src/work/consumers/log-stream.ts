@@ -10,6 +10,7 @@ import {
 import { comparePositions, type LogPosition } from '../events/index.ts'
 import type { HeldLease, Leases } from '../lease/index.ts'
 import { type LogBatch, type LoggedMessage, LogTruncatedError, type OutboxLog } from '../outbox/index.ts'
+import { LogStreamEndedError } from './errors.ts'
 import type { Backlog, Delivery, EventStream, Subscription } from './event-source.ts'
 import { placeName } from './log-places.ts'
 import { ShardProgress } from './shard-progress.ts'
@@ -57,12 +58,6 @@ interface Shard {
   savedFinished: number
   savedMs: number
   saving: Promise<void> | undefined
-}
-
-/** The stream was given back an event, or somebody else has moved its place: it must be opened anew. */
-export class LogStreamEndedError extends Error {
-  override readonly name = 'LogStreamEndedError'
-  readonly code = 'LOG_STREAM_ENDED'
 }
 
 /** A consumer's part of the log: the shards that this process holds. */

@@ -2,41 +2,9 @@ import type { Pool } from 'pg'
 import { prepareTables, type Transaction, transaction } from '../../data/index.ts'
 import { quoteIdentifier } from '../../engines/index.ts'
 import { formatPosition, type LogPosition, parsePosition } from '../events/index.ts'
+import type { Build, BuildFailure, BuildState } from './build.ts'
 import type { Projection } from './define-projection.ts'
 import { BuildMovedError } from './errors.ts'
-
-/**
- * `live`: what is read, under the tables' own names. `building`: catches up beside it. `refused`: differs from the live
- * one. `old`: was replaced, to be dropped.
- */
-export type BuildState = 'live' | 'building' | 'refused' | 'old'
-
-/** The tables of a projection, filled from the first event on. */
-export interface Build {
-  readonly projection: string
-  readonly build: number
-  readonly version: number
-  readonly state: BuildState
-  /** The tables it has, without the build's number. */
-  readonly tables: readonly string[]
-  readonly position: LogPosition
-  /** Events that were applied. */
-  readonly events: number
-  readonly acceptDifference: boolean
-  /** Rows in which it differed from the live one; undefined where nothing was compared. */
-  readonly difference: number | undefined
-  readonly examples: Readonly<Record<string, readonly unknown[]>> | undefined
-  /** What `apply` could not get over, while it cannot. */
-  readonly failure: BuildFailure | undefined
-  readonly startedAtMs: number
-}
-
-export interface BuildFailure {
-  /** The first event that cannot be applied. */
-  readonly event: string
-  readonly type: string
-  readonly message: string
-}
 
 interface BuildRow {
   readonly projection: string

@@ -2,7 +2,7 @@ import type { Pool, PoolClient } from 'pg'
 import { type Transaction, transaction } from '../../data/index.ts'
 import { finishing, fullJitter, sleep } from '../../kernel/index.ts'
 import { Applier, type ApplierParts } from './applier.ts'
-import type { Build } from './build-store.ts'
+import type { Build } from './build.ts'
 import { columnsOf, type Difference, differenceOf, type TablePair } from './difference.ts'
 import { BuildMovedError } from './errors.ts'
 

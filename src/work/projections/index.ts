@@ -1,4 +1,4 @@
-export type { Build, BuildFailure, BuildState } from './build-store.ts'
+export type { Build, BuildFailure, BuildState } from './build.ts'
 export {
   type Applying,
   defineProjection,

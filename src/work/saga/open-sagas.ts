@@ -33,7 +33,7 @@ import type { SagaData, SagaInput } from './machine/index.ts'
 import { sagaMetrics } from './metrics.ts'
 import type { NewSignal, SagaName } from './new-signal.ts'
 import type { SagaTicket, StartOptions } from './saga-options.ts'
-import type { SagaPlan } from './saga-plan.ts'
+import { checkOnce, type SagaPlan } from './saga-plan.ts'
 import type { SagaFilter, SagaRecord } from './saga-record.ts'
 import { SagaStore } from './saga-store.ts'
 import type { Sagas } from './sagas.ts'
@@ -289,12 +289,6 @@ class OpenSagas implements Sagas {
   #definitions (): Parameters<SagaStore['announce']>[0] {
     return this.#plans.map(({ shape: { name, version }, fingerprint }) => ({ name, version, fingerprint }))
   }
-}
-
-function checkOnce (plans: readonly SagaPlan[]): void {
-  const names = plans.map(({ shape: { name, version } }) => `${name}, version ${version}`)
-  const twice = names.find((name, at) => names.indexOf(name) !== at)
-  if (twice !== undefined) throw new SettingError('sagas', 'each version of a saga once', twice)
 }
 
 function told (which: SagaName): string {

@@ -1,3 +1,4 @@
+import { SettingError } from '../../kernel/index.ts'
 import type { Tier } from '../jobs/index.ts'
 import type { RunOutcome, SagaData, SagaShape } from './machine/index.ts'
 import type { StartsOn } from './saga-options.ts'
@@ -38,4 +39,11 @@ export interface SagaPlan {
   readonly keyOf: ((data: SagaData) => string) | undefined
   /** What must not change under one version: steps, their kinds, their order, the point of no return. */
   readonly fingerprint: string
+}
+
+/** @throws SettingError for one version of a saga that is defined twice */
+export function checkOnce (plans: readonly SagaPlan[]): void {
+  const names = plans.map(({ shape: { name, version } }) => `${name}, version ${version}`)
+  const twice = names.find((name, at) => names.indexOf(name) !== at)
+  if (twice !== undefined) throw new SettingError('sagas', 'each version of a saga once', twice)
 }
