@@ -71,7 +71,7 @@ async function speeds (
   keys: number,
   { quick, say }: BenchmarkOptions
 ): Promise<ReadonlyMap<string, readonly number[]>> {
-  const [rounds, ms] = quick ? [2, 300] : [7, 2_000]
+  const [rounds, ms] = quick ? [2, 300] : [5, 1_000]
   const measured = await interleave(limiterSubjects, rounds, async ({ name }: Subject, round) => {
     const { checksPerSecond } = await measure<Speed>({ subject: name, kind: 'speed', keys, ms })
     say(`${keys} keys, round ${round + 1}/${rounds}: ${name} ${showMillions(checksPerSecond)} M/s`)

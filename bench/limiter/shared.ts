@@ -48,7 +48,7 @@ const narrow: Limits = { burst: 2_000, perSecond: 2_000, pauseMs: 2 }
 /** Limits that four processes share through one Redis: cost of a decision, and what is admitted against the bound. */
 export async function sharedLimiter ({ quick, say }: BenchmarkOptions): Promise<BenchmarkOutcome> {
   installPeers(say)
-  const [rounds, ms] = quick ? [1, 1_000] : [5, 4_000]
+  const [rounds, ms] = quick ? [1, 1_000] : [3, 3_000]
   const outageMs = quick ? 3_000 : 9_000
   const plain = sharedNames.filter((name) => name !== 'insured')
   const measure = (limits: Limits, outage: Outage, runMs: number) => async (subject: SharedSubjectName) => {

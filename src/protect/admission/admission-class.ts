@@ -15,7 +15,7 @@ export interface AdmissionUnit {
   readonly admissionClass: AdmissionClass
   /** From the route, a trusted caller or the tenant's plan. */
   readonly criticality: Criticality
-  /** Asked only under pressure, so it may be worked out then. `undefined` for nobody's. */
+  /** Asked only under pressure, so it may be worked out then; may throw, which is as good as `undefined`: nobody's. */
   readonly tenant: string | undefined
   /** When its headers had been read, on the clock's `now()`, in milliseconds. */
   readonly startedMs: number

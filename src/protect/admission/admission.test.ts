@@ -18,13 +18,13 @@ import type { UnitStage } from './unit.ts'
 class Request implements AdmissionUnit {
   readonly admissionClass: AdmissionClass
   readonly criticality: Criticality
-  readonly tenant: string | undefined
   readonly startedMs: number
   readonly deadlineAtMs: number
   admissionStage: UnitStage = 0
   admittedMs = 0
   ran = 0
   refusal: Refusal | undefined
+  readonly #tenant: string | (() => string) | undefined
   readonly #costMs: number
   readonly #clock: ManualClock
   readonly #ended: (() => void) | undefined
@@ -39,9 +39,13 @@ class Request implements AdmissionUnit {
     this.#costMs = costMs
     this.admissionClass = admissionClass
     this.criticality = criticality
-    this.tenant = tenant
+    this.#tenant = tenant
     this.startedMs = clock.now()
     this.deadlineAtMs = clock.now() + deadlineMs
+  }
+
+  get tenant (): string | undefined {
+    return typeof this.#tenant === 'function' ? this.#tenant() : this.#tenant
   }
 
   run (): void {
@@ -58,7 +62,7 @@ class Request implements AdmissionUnit {
 
 interface Given {
   readonly criticality?: Criticality
-  readonly tenant?: string
+  readonly tenant?: string | (() => string)
   readonly deadlineMs?: number
   readonly costMs?: number
   /** It ends where it runs, as one does that only computes. */
@@ -306,6 +310,21 @@ test('refusals are counted by reason, route, lane and kind of tenant; runs by th
   assert.equal(metric(registry, 'plimsoll_admission_refused_total', labels), refused)
   assert.equal(metric(registry, 'plimsoll_admission_run_total', ['GET /', 'at once']), 1)
   assert.equal(metric(registry, 'plimsoll_admission_run_total', ['GET /', 'queued']), 99 - refused)
+})
+
+test('an app that cannot tell whose a request is, and throws, has it run or refused as one of nobody', () => {
+  const { arrive, endTurn, turnsLeft, registry, admission } = setUp()
+  const tenant = (): string => {
+    throw new Error('no such session')
+  }
+  const requests = Array.from({ length: 100 }, () => arrive({ tenant, endsIn: admission }))
+  while (turnsLeft()) endTurn()
+  const refused = requests.filter(({ refusal }) => refusal !== undefined).length
+  assert.equal(requests.filter(({ ran }) => ran === 1).length, 100 - refused)
+  const told = (['queue-full', 'too-old', 'lane'] as const).map((reason) =>
+    metric(registry, 'plimsoll_admission_refused_total', [reason, 'GET /', 'normal', 'none']) ?? 0
+  )
+  assert.equal(told.reduce((sum, count) => sum + count, 0), refused)
 })
 
 test('pressure rises with refusals, and falls when they have been gone for two seconds', () => {

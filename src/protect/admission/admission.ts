@@ -12,6 +12,7 @@ import { Rooms } from './rooms.ts'
 import type { Pace, ShortQueue } from './short-queue.ts'
 import { TenantUse } from './tenant-use.ts'
 import { systemTurn, type Turn } from './turn.ts'
+import { tenantOf } from './unit-tenant.ts'
 import type { UnitOutcome } from './unit.ts'
 
 /** Run it now; it waits, and its `run` or `refuse` will be called; or answer with this refusal. */
@@ -136,7 +137,7 @@ export class Admission {
     if (admissionClass.exempt) return this.#runNow(unit)
     const lane = laneOf(unit.criticality)
     const nowMs = unit.startedMs
-    const tenant = this.#pressure.isOn(nowMs) ? unit.tenant : undefined
+    const tenant = this.#pressure.isOn(nowMs) ? tenantOf(unit) : undefined
     const heavy = tenant !== undefined && this.#use.ask(tenant, admissionClass.costMs, nowMs)
     const { lagMs } = this.#dispatcher
     const waiting: WaitingUnit = {
@@ -233,7 +234,8 @@ export class Admission {
     admissionClass.inFlight++
     if (!admissionClass.stream) admissionClass.room.inFlight++
     admissionClass.ranQueued++
-    if (unit.tenant !== undefined) this.#use.gave(unit.tenant, admissionClass.costMs, nowMs)
+    const tenant = tenantOf(unit)
+    if (tenant !== undefined) this.#use.gave(tenant, admissionClass.costMs, nowMs)
     unit.run()
     if (admissionClass.lessons <= 1) this.#costs.timed(admissionClass, this.#clock.now() - nowMs)
     return true

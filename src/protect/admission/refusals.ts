@@ -4,6 +4,7 @@ import type { Costed } from './cpu-cost.ts'
 import type { AdmissionMetrics } from './metrics.ts'
 import { type Refusal, refusalOf, type RefusalReason } from './refusal.ts'
 import { RetryAfter } from './retry-after.ts'
+import { tenantOf } from './unit-tenant.ts'
 
 /** Refuses units and keeps count of it. */
 export class Refusals implements Costed {
@@ -24,7 +25,7 @@ export class Refusals implements Costed {
     unit.admissionStage = 4
     unit.admissionClass.refusedMs = nowMs
     this.#count++
-    const tenant = heavy ? 'heavy' : unit.tenant === undefined ? 'none' : 'other'
+    const tenant = heavy ? 'heavy' : tenantOf(unit) === undefined ? 'none' : 'other'
     this.#metrics.refused(unit.admissionClass, reason, lane, tenant)
     return refusalOf(reason, lane, this.#retryAfter.seconds())
   }

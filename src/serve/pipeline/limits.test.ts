@@ -20,6 +20,24 @@ async function setup (options: PipelineOptions = {}): Promise<Setup> {
   return { app, clock }
 }
 
+/** Answers in a later turn of the loop, that all is taken. */
+function laterStore (): { readonly store: LimitStore; readonly released: (readonly Claim[])[] } {
+  const released: (readonly Claim[])[] = []
+  const store: LimitStore = {
+    name: 'later',
+    async take (claims) {
+      await new Promise(setImmediate)
+      for (const claim of claims) claim.taken = true
+      return undefined
+    },
+    give: () => {},
+    release: (claims) => void released.push(claims),
+    close: async () => {},
+    [Symbol.asyncDispose]: async () => {},
+  }
+  return { store, released }
+}
+
 const statuses = (answers: readonly LightMyRequestResponse[]): number[] =>
   answers.map(({ statusCode }) => statusCode)
 
@@ -147,6 +165,24 @@ test('a store that answers later is waited for, and a client that left meanwhile
   asked[1]?.answer(undefined)
   await new Promise(setImmediate)
   assert.equal(released.length, 2)
+})
+
+test('a function of the app that throws after a store has answered is a 500, and ends no process', async () => {
+  const { store, released } = laterStore()
+  const tenantOf = (): string => {
+    throw new Error('no such session')
+  }
+  const { app } = await setup({ limits: { store }, tenantOf })
+  const config = { limit: { concurrent: 1 }, cache: { ttl: '1m', scope: 'tenant' } } as const
+  app.get('/mine', { config }, async () => ({}))
+  const unheard: unknown[] = []
+  const hear = (error: unknown): void => void unheard.push(error)
+  process.on('unhandledRejection', hear)
+  const answer = await app.inject('/mine')
+  await new Promise(setImmediate)
+  process.off('unhandledRejection', hear)
+  assert.deepEqual([answer.statusCode, answer.json().code, unheard], [500, 'INTERNAL_ERROR', []])
+  assert.equal(released.length, 1)
 })
 
 test('rules that contradict each other stop the boot and name route, rule and value', async () => {

@@ -75,7 +75,7 @@ export interface PipelineOptions extends CallerCheckOptions {
   readonly apiKeyOf?: WhoseOf
   /** Which user of its tenant calls, for answers that are kept by user; asked for those alone. @default nobody knows */
   readonly userOf?: WhoseOf
-  /** What callers may have subscribed to, by name. @default none */
+  /** What callers may have subscribed to, by name; `default` is for those without a plan. @default none */
   readonly plans?: Readonly<Record<string, CallerPlan>>
   /**
    * Serves the metrics of this process as `GET` on this path; for an app that runs without the runtime,
@@ -167,10 +167,16 @@ export function resolvePipelineOptions (
   }
 }
 
-function ceilingsOf (plans: Readonly<Record<string, CallerPlan>>): ReadonlyMap<string, Criticality> {
-  const rows = Object.entries(plans).filter(([, { criticality }]) => criticality !== undefined)
+function ceilingsOf (
+  plans: Readonly<Record<string, CallerPlan>>
+): ReadonlyMap<string, Criticality | undefined> {
+  const rows = Object.entries(plans)
+  if (rows.every(([, { criticality }]) => criticality === undefined)) return new Map()
   return new Map(
-    rows.map(([name, { criticality }]) => [name, parseCriticality(criticality, `plans.${name}.criticality`)])
+    rows.map(([name, { criticality }]) => [
+      name,
+      criticality === undefined ? undefined : parseCriticality(criticality, `plans.${name}.criticality`),
+    ])
   )
 }
 

@@ -39,8 +39,8 @@ export interface ContextSource {
   readonly planOf: WhoseOf | undefined
   readonly apiKeyOf: WhoseOf | undefined
   readonly userOf: WhoseOf | undefined
-  /** The highest criticality that the requests of a caller's plan may have. */
-  readonly ceilings: ReadonlyMap<string, Criticality>
+  /** The highest criticality that the requests of a caller's plan may have; empty where no plan names one. */
+  readonly ceilings: ReadonlyMap<string, Criticality | undefined>
   /** The longest deadline that a trusted caller may ask for, in milliseconds. */
   readonly maxDeadlineMs: number
 }
@@ -96,9 +96,7 @@ export class RequestContext implements Context, LimitSubject, CacheRequest<Fasti
       const said = readCriticality(headers)
       const asked = this.batch?.whole?.criticality ??
         (said !== undefined && this.commons.edge.trusts(socket) ? said : this.routePlan.criticality)
-      const allowed = this.commons.ceilings.size === 0 ?
-        asked :
-        lower(asked, this.commons.ceilings.get(this.plan ?? ''))
+      const allowed = this.commons.ceilings.size === 0 ? asked : lower(asked, this.#ceiling())
       this.#criticality = this.inBackground ? 'background' : lower(allowed, this.treatment?.lane)
     }
     return this.#criticality
@@ -230,6 +228,18 @@ export class RequestContext implements Context, LimitSubject, CacheRequest<Fasti
     const { traceparent, tracestate } = this.request.raw.headers
     if (typeof traceparent !== 'string') return undefined
     return parseTraceparent(traceparent, typeof tracestate === 'string' ? tracestate : undefined)
+  }
+
+  /** Of the caller's plan; of the plan `default` where it has none, none that is declared, or none can be told. */
+  #ceiling (): Criticality | undefined {
+    const { ceilings } = this.commons
+    let plan: string | undefined
+    try {
+      plan = this.plan
+    } catch {
+      // How a request is judged under load must not be what fails it: a route that needs the plan hears of it.
+    }
+    return plan !== undefined && ceilings.has(plan) ? ceilings.get(plan) : ceilings.get('default')
   }
 
   #allowedMs (): number {

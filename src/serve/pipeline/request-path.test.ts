@@ -60,6 +60,19 @@ test("no request is above the ceiling of its caller's plan, whoever says so", as
   assert.equal((await look(app, said)).criticality, 'critical')
 })
 
+test("without a plan, or with one that nobody can tell, the ceiling is that of the plan 'default'", async () => {
+  const plans = { default: { criticality: 'sheddable' }, pro: {} } as const
+  const planOf: PipelineOptions['planOf'] = ({ headers }) => {
+    if (headers['x-plan'] === 'torn') throw new Error('no such subscription')
+    return headers['x-plan'] as string | undefined
+  }
+  const app = await setup({ plans, planOf })
+  const lanes = []
+  for (const plan of ['pro', 'made-up', 'torn']) lanes.push((await look(app, { 'x-plan': plan })).criticality)
+  lanes.push((await look(app)).criticality)
+  assert.deepEqual(lanes, ['normal', 'sheddable', 'sheddable', 'sheddable'])
+})
+
 test("a deadline is the trusted caller's within the maximum, else the route's, else the default", async () => {
   const options: PipelineOptions = { trusted, deadline: { default: '30s', max: '60s' } }
   const open = await setup(options)

@@ -98,7 +98,7 @@ export class RequestPath implements UnitOwner {
     const identified = unit.batch === undefined ? this.#callers?.identify(unit) : undefined
     if (identified === undefined) return this.#limit(unit, proceed)
     this.#defer(unit)
-    void identified.then(() => this.#limit(unit, proceed))
+    void identified.then(() => this.#resume(unit, () => this.#limit(unit, proceed)))
   }
 
   #limit (unit: RequestUnit, proceed: () => void): void {
@@ -109,7 +109,7 @@ export class RequestPath implements UnitOwner {
     if (!(ruling instanceof Promise)) return this.#ruled(unit, ruling, proceed)
     // A store that is not in this process; it never rejects.
     this.#defer(unit)
-    void ruling.then((settled) => this.#ruled(unit, settled, proceed))
+    void ruling.then((settled) => this.#resume(unit, () => this.#ruled(unit, settled, proceed)))
   }
 
   #ruled (unit: RequestUnit, ruling: Ruling, proceed: () => void): void {
@@ -129,7 +129,7 @@ export class RequestPath implements UnitOwner {
     if (!(found instanceof Promise)) return this.#found(unit, found, proceed)
     this.#defer(unit)
     found.then(
-      (settled) => this.#found(unit, settled, proceed),
+      (settled) => this.#resume(unit, () => this.#found(unit, settled, proceed)),
       () => {
         // Its deadline passed while another request was making the answer, or its client left.
         if (!unit.ended) this.#sent(unit, answerEarly(unit, new Problem(requestProblems.DEADLINE_EXCEEDED)))
@@ -201,7 +201,7 @@ export class RequestPath implements UnitOwner {
     if (verify === undefined) return proceed()
     const refused = this.#callers?.verify(unit, verify === 'required')
     if (!(refused instanceof Promise)) return this.#verified(unit, refused, proceed)
-    void refused.then((settled) => this.#verified(unit, settled, proceed))
+    void refused.then((settled) => this.#resume(unit, () => this.#verified(unit, settled, proceed)))
   }
 
   #verified (unit: RequestUnit, refused: RefusalAnswer | undefined, proceed: () => void): void {
@@ -219,6 +219,15 @@ export class RequestPath implements UnitOwner {
   #defer (unit: RequestUnit): void {
     unit.deferred = true
     this.#watch(unit)
+  }
+
+  /** Goes on in a later callback, where nobody else hears of what a function of the app's own, say `tenantOf`, throws. */
+  #resume (unit: RequestUnit, step: () => void): void {
+    try {
+      step()
+    } catch (error) {
+      if (!unit.ended) unit.reply.send(error)
+    }
   }
 
   /** Its end will come by itself. */

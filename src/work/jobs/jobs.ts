@@ -33,6 +33,13 @@ export interface Jobs extends AsyncDisposable {
    * @returns how it stands when the wait is over, for whatever reason; `undefined` as of {@link status}
    */
   waitFor(id: string, options?: WaitOptions): Promise<JobStatus | undefined>
+  /** Aborts when this process stops to wait for anything. */
+  readonly stopping: AbortSignal
+  /**
+   * Ends all waits with the status of that moment, and each that begins from now on: this process is about to stop, and
+   * those who wait can ask another one.
+   */
+  stopWaiting(): void
   /**
    * Ends a job that has not begun. One that runs is asked to stop, by its signal. `done` for a tracked one that has ended,
    * in whatever way; `unknown` for one that there is not, or not any more.

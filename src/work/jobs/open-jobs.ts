@@ -160,6 +160,14 @@ class Queue implements Jobs {
     return this.#statuses.waitFor(id, options)
   }
 
+  get stopping (): AbortSignal {
+    return this.#statuses.stopping
+  }
+
+  stopWaiting (): void {
+    this.#statuses.stopWaiting()
+  }
+
   async cancel (id: string): Promise<'cancelled' | 'cancelling' | 'done' | 'unknown'> {
     const outcome = await this.store.cancel(id)
     if (outcome === 'cancelling') this.#board.call({ tiers: [], cancelled: [id], changed: [id] })

@@ -1,32 +1,36 @@
-import {
-  type Cancel,
-  type Clock,
-  parseDuration,
-  runWithoutContext,
-  SettingError,
-  uuidOf,
-} from '../../kernel/index.ts'
+import { type Cancel, type Clock, parseDuration, SettingError, uuidOf } from '../../kernel/index.ts'
 import { isFinal, type JobStatus, statusOf } from './job-status.ts'
 import type { WaitOptions } from './jobs.ts'
+import { StatusLooks } from './status-looks.ts'
 import type { JobStore } from './store/index.ts'
 import type { Switchboard } from './wake/index.ts'
 
-/** Between looks at a job that somebody waits for, in milliseconds: from the first up to the longest. */
-const pause = { firstMs: 50, longestMs: 2_000 }
+/**
+ * Between looks at a job that somebody waits for, in milliseconds: from the first up to the longest. Looks are taken at
+ * multiples of it, so that those of all who wait fall together.
+ */
+const pause = { firstMs: 50, longestMs: 1_600 }
 
 /** Tells how tracked jobs stand, and lets callers wait for news of them. */
 export class StatusWatch {
   readonly #store: JobStore
   readonly #clock: Clock
+  readonly #looks: StatusLooks
   readonly #waiters: Map<string, Set<() => void>> = new Map()
   readonly #board: Switchboard
+  readonly #stopping: AbortController = new AbortController()
   #unhear: Cancel | undefined
-  #isClosed = false
 
   constructor (store: JobStore, board: Switchboard, clock: Clock) {
     this.#store = store
     this.#board = board
     this.#clock = clock
+    this.#looks = new StatusLooks(store, clock)
+  }
+
+  /** See `Jobs.stopping`. */
+  get stopping (): AbortSignal {
+    return this.#stopping.signal
   }
 
   async status (id: string): Promise<JobStatus | undefined> {
@@ -41,27 +45,52 @@ export class StatusWatch {
     { signal, timeout = '30s', since }: WaitOptions = {}
   ): Promise<JobStatus | undefined> {
     const endMs = this.#clock.now() + parseDuration(timeout, 'waitFor.timeout')
+    if (!isUuid(id)) return undefined
     this.#hearOthers()
     for (let pauseMs = pause.firstMs;; pauseMs = Math.min(2 * pauseMs, pause.longestMs)) {
       // Begun before the look, so that news that come during it are not missed.
       const news = this.#newsOf(id)
       try {
-        // Outside of the caller's unit of work, in which one statement again and again is told as a fault.
-        const status = await runWithoutContext(() => this.status(id))
+        const look = await this.#look(id)
         const leftMs = endMs - this.#clock.now()
-        const isOver = leftMs <= 0 || signal?.aborted === true || this.#isClosed
-        if (status === undefined || isNews(status, since) || isOver) return status
-        await this.#until(news.promise, Math.min(pauseMs, leftMs), signal)
+        const isOver = leftMs <= 0 || signal?.aborted === true || this.stopping.aborted
+        if ('status' in look && (look.status === undefined || isNews(look.status, since))) return look.status
+        if (isOver) {
+          if ('error' in look) throw look.error
+          return look.status
+        }
+        await this.#until(news.promise, Math.min(this.#untilNextLookMs(pauseMs), leftMs), signal)
       } finally {
         news.forget()
       }
     }
   }
 
-  close (): void {
-    this.#isClosed = true
-    this.#unhear?.()
+  /** See `Jobs.stopWaiting`. */
+  stopWaiting (): void {
+    this.#stopping.abort()
     for (const waiters of this.#waiters.values()) for (const wake of waiters) wake()
+  }
+
+  close (): void {
+    this.#unhear?.()
+    this.stopWaiting()
+  }
+
+  /** A database that is away for a moment ends no wait. */
+  async #look (
+    id: string
+  ): Promise<{ readonly status: JobStatus | undefined } | { readonly error: unknown }> {
+    try {
+      const receipt = await this.#looks.look(id)
+      return { status: receipt === undefined ? undefined : statusOf(receipt) }
+    } catch (error) {
+      return { error }
+    }
+  }
+
+  #untilNextLookMs (pauseMs: number): number {
+    return Math.ceil(pauseMs - this.#clock.now() % pauseMs)
   }
 
   /** Only who waits needs to hear. */

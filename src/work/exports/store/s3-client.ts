@@ -1,6 +1,8 @@
 import { AwsV4Signer } from 'aws4fetch'
 import { createHash } from 'node:crypto'
+import type { Readable } from 'node:stream'
 import {
+  type BackoffLimits,
   type Clock,
   type Duration,
   fullJitter,
@@ -10,6 +12,7 @@ import {
   sleep,
 } from '../../../kernel/index.ts'
 import { StoreUnavailableError } from './errors.ts'
+import { type BodySource, S3Body } from './s3-body.ts'
 import { textIn } from './xml.ts'
 
 export interface S3Credentials {
@@ -32,8 +35,13 @@ export interface S3ClientOptions {
    * (`bucket.endpoint/file`), which Amazon wants of new buckets. @default 'host' for amazonaws.com, else 'path'
    */
   readonly address?: 'path' | 'host' | undefined
-  /** How long one try of a request may take, headers and body. @default '60s' */
+  /**
+   * How long one try of a request may take, headers and body, with up to 8 MiB that are sent; of a download each 8
+   * MiB. @default '60s'
+   */
   readonly timeout?: Duration | undefined
+  /** How long a download may bring nothing before it is opened anew from where it was. @default '15s' */
+  readonly idle?: Duration | undefined
   readonly clock: Clock
   readonly random: Random
 }
@@ -60,7 +68,7 @@ export interface S3Answer {
 }
 
 const triesMost = 5
-const pauses = { baseMs: 100, capMs: 5_000 }
+const pauses: BackoffLimits = { baseMs: 100, capMs: 5_000 }
 const nothing = createHash('sha256').digest('hex')
 
 /**
@@ -73,6 +81,7 @@ export class S3Client {
   readonly #options: S3ClientOptions
   readonly #base: URL
   readonly #timeoutMs: number
+  readonly #idleMs: number
   /** Signing keys, by day. */
   readonly #keys = new Map<string, ArrayBuffer>()
 
@@ -81,6 +90,7 @@ export class S3Client {
     this.#options = options
     this.#base = baseOf(options)
     this.#timeoutMs = parseDuration(options.timeout ?? '60s', 's3.timeout')
+    this.#idleMs = parseDuration(options.idle ?? '15s', 's3.idle')
   }
 
   /** @throws StoreUnavailableError; the signal's reason */
@@ -93,12 +103,18 @@ export class S3Client {
     })
   }
 
-  /** As {@link send}, with the body as a stream; only its beginning is repeated. */
+  /** As {@link send}, with a body that has not been read yet; nothing bounds that but {@link body}. */
   async open (request: S3Request): Promise<Response> {
     return this.#repeat(request, async (response) => {
       if (!response.ok) await response.body?.cancel()
       return response
     })
+  }
+
+  /** The body of what was opened, as a stream that neither stalls nor breaks off where that can be helped. */
+  body (source: Pick<BodySource, 'task' | 'first' | 'start' | 'end' | 'reopen' | 'signal'>): Readable {
+    const { clock, random } = this.#options
+    return new S3Body({ ...source, clock, random, pauses, timeoutMs: this.#timeoutMs, idleMs: this.#idleMs })
   }
 
   /** An address that is signed itself. */

@@ -7,14 +7,18 @@ import type { S3Credentials } from './s3-client.ts'
 /** What the mock does to the next request that fits, instead of answering it. */
 export interface Mishap {
   readonly fits: (request: SeenRequest) => boolean
-  /** `lost`: it is carried out, and the connection breaks before the answer. */
-  readonly happens: 'lost' | 'slow-down' | 'error-in-200' | 'hang' | 'damaged'
+  /**
+   * `lost`: it is carried out, and the connection breaks before the answer; `unread`: not even its body is read;
+   * `stall`: half of the answer's body comes, and then nothing any more.
+   */
+  readonly happens: 'lost' | 'slow-down' | 'error-in-200' | 'hang' | 'unread' | 'stall' | 'damaged'
 }
 
 export interface SeenRequest {
   readonly method: string
   readonly path: string
   readonly query: URLSearchParams
+  readonly range: string | undefined
 }
 
 export interface MockS3 {
@@ -52,11 +56,13 @@ export async function mockS3 (): Promise<MockS3> {
 
   async function serve (request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://mock')
-    const body = await buffer(request)
-    const one: SeenRequest = { method: request.method ?? '', path: url.pathname, query: url.searchParams }
-    seen.push(one)
+    const { method = '', headers: { range } } = request
+    const one: SeenRequest = { method, path: url.pathname, query: url.searchParams, range }
     const at = mishaps.findIndex(({ fits }) => fits(one))
     const happens = at === -1 ? undefined : mishaps.splice(at, 1)[0]!.happens
+    if (happens === 'unread') return void seen.push(one)
+    const body = await buffer(request)
+    seen.push(one)
     if (happens === 'hang') return
     if (happens === 'slow-down') return refuse(response, 503, 'SlowDown')
     if (happens === 'damaged') body[0]! ^= 1
@@ -68,7 +74,8 @@ export async function mockS3 (): Promise<MockS3> {
       response.end('<?xml version="1.0"?>\n <Error><Code>InternalError</Code></Error>')
       return
     }
-    answer(one, rest.join('/'), body, request, happens === 'lost' ? lostResponse(response) : response)
+    const change = happens === 'lost' ? lostResponse : happens === 'stall' ? stalledResponse : undefined
+    answer(one, rest.join('/'), body, request, change?.(response) ?? response)
   }
 
   function answer (
@@ -135,6 +142,9 @@ export async function mockS3 (): Promise<MockS3> {
       const value = query.get(`response-content-${name}`)
       if (value !== null) response.setHeader(`content-${name}`, value)
     }
+    const etag = tagOf(file.bytes)
+    if ((request.headers['if-match'] ?? etag) !== etag) return refuse(response, 412, 'PreconditionFailed')
+    response.setHeader('etag', etag)
     const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? []
     if (from === undefined) {
       response.setHeader('content-length', file.bytes.length).end(file.bytes)
@@ -142,7 +152,8 @@ export async function mockS3 (): Promise<MockS3> {
     }
     if (Number(from) >= file.bytes.length) return refuse(response, 416, 'InvalidRange')
     const end = to === '' ? file.bytes.length : Math.min(file.bytes.length, Number(to) + 1)
-    response.writeHead(206).end(file.bytes.subarray(Number(from), end))
+    response.writeHead(206, { 'content-length': end - Number(from) })
+    response.end(file.bytes.subarray(Number(from), end))
   }
 
   /** Three a page, so that a client has to ask for the next one. */
@@ -239,6 +250,16 @@ function lostResponse (response: ServerResponse): ServerResponse {
     return response
   }
   return Object.assign(response, { end: lose })
+}
+
+function stalledResponse (response: ServerResponse): ServerResponse {
+  const half = (body: Buffer | string): ServerResponse => {
+    const bytes = Buffer.from(body)
+    if (!response.headersSent) response.setHeader('content-length', bytes.length)
+    response.write(bytes.subarray(0, bytes.length / 2))
+    return response
+  }
+  return Object.assign(response, { end: half })
 }
 
 function encode (text: string): string {

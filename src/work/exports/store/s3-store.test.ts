@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { text } from 'node:stream/consumers'
+import { finished } from 'node:stream/promises'
 import { test, type TestContext } from 'node:test'
-import { manualClock, systemClock } from '../../../kernel/index.ts'
+import { type ManualClock, manualClock, systemClock } from '../../../kernel/index.ts'
 import type { FileStore } from './file-store.ts'
 import { type Mishap, type MockS3, mockS3, type SeenRequest, wrongSignature } from './s3-mock.fixture.ts'
 import { s3Store, type S3StoreOptions } from './s3-store.ts'
@@ -192,6 +193,67 @@ test('a store that never answers is given up after the timeout, five times', asy
   await failing
   assert.equal(mock.seen.length, 5)
 })
+
+test('an upload that the store does not read, and an answer that stalls, are sent anew after the timeout', async (t) => {
+  const mock = await openMock(t)
+  const clock = manualClock()
+  const store = storeOn(mock, { clock, timeout: '2s' })
+  const upload = ({ method }: SeenRequest): boolean => method === 'PUT'
+  mock.mishaps.push({ fits: upload, happens: 'unread' })
+  const bytes = Buffer.alloc(7_000_000, 'abc')
+  const writing = store.write('f', sourceOf([bytes]))
+  await untilSeen(mock, 2, clock)
+  assert.equal(await writing, bytes.length)
+  assert.deepEqual(mock.seen.map(({ method }) => method), ['PUT', 'PUT'])
+
+  mock.mishaps.push({ fits: () => true, happens: 'stall' })
+  const listing = Array.fromAsync(store.list(''))
+  await untilSeen(mock, 4, clock)
+  assert.deepEqual((await listing).map(({ name }) => name), ['f'])
+})
+
+test('a download that stalls goes on where it was, and errs when the file is another one by then', async (t) => {
+  const mock = await openMock(t)
+  const clock = manualClock()
+  const store = storeOn(mock, { clock, idle: '2s' })
+  const bytes = Buffer.from(Array.from({ length: 100_000 }, (_, at) => at % 251))
+  for (const [start, end] of [[0, undefined], [0, 50_000], [100, 60_000], [7, undefined]] as const) {
+    await store.write('f', sourceOf([bytes]))
+    const wanted = bytes.subarray(start, (end ?? Infinity) + 1)
+    mock.mishaps.push({ fits: ({ method }) => method === 'GET', happens: 'stall' })
+    const stream = await store.read('f', { start, end })
+    const pieces: Buffer[] = []
+    stream.on('data', (piece: Buffer) => pieces.push(piece))
+    const seen = mock.seen.length
+    await untilSeen(mock, seen + 1, clock, () => Buffer.concat(pieces).length === wanted.length >> 1)
+    await finished(stream)
+    assert.ok(Buffer.concat(pieces).equals(wanted))
+    const half = start + (wanted.length >> 1)
+    assert.equal(mock.seen.at(-1)!.range, `bytes=${half}-${start + wanted.length - 1}`)
+  }
+
+  mock.mishaps.push({ fits: ({ method }) => method === 'GET', happens: 'stall' })
+  const stream = await store.read('f')
+  await store.write('f', sourceOf([Buffer.alloc(bytes.length)]))
+  let read = 0
+  stream.on('data', (piece: Buffer) => read += piece.length)
+  const failing = assert.rejects(finished(stream), { code: 'FILE_STORE_UNAVAILABLE', message: /replaced/ })
+  await untilSeen(mock, mock.seen.length + 1, clock, () => read === bytes.length / 2)
+  await failing
+})
+
+/** Lets time pass, once `ready`, until the mock has seen so many requests. */
+async function untilSeen (
+  mock: MockS3,
+  requests: number,
+  clock: ManualClock,
+  ready: () => boolean = () => mock.seen.length > 0
+): Promise<void> {
+  while (mock.seen.length < requests) {
+    await new Promise((resolve) => setImmediate(resolve))
+    if (ready()) clock.advance(10)
+  }
+}
 
 test('a signal ends what is under way at once', async (t) => {
   const mock = await openMock(t)

@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream'
-import type { ReadableStream } from 'node:stream/web'
 import { type Clock, type Random, systemClock, systemRandom } from '../../../kernel/index.ts'
 import { FileMissingError, StoreUnavailableError } from './errors.ts'
 import { checkFileName, checkPrefix } from './file-name.ts'
@@ -54,23 +53,42 @@ export function s3Store (options: S3StoreOptions): FileStore {
   async function read (name: string, { start = 0, end, signal }: ReadOptions = {}): Promise<Readable> {
     checkFileName(name)
     const whole = start === 0 && end === undefined
-    const { status, body } = await client.open({
+    const first = await open(name, whole ? {} : { range: `bytes=${start}-${end ?? ''}` }, signal)
+    if (first.status === 416 && start === 0) return Readable.from([])
+    if (first.status === 416) throw new RangeError(`${name} ends before byte ${start}`)
+    if (first.body === null) return Readable.from([])
+    if (!whole) await refuseWhole(first, name)
+    const last = lastByteOf(first, start)
+    return client.body({
+      task: `read ${name}`,
+      first,
+      start,
+      end: last,
+      signal,
+      async reopen (from, etag, signal) {
+        const rest = await open(name, { range: `bytes=${from}-${last ?? ''}`, 'if-match': etag }, signal)
+        if (rest.status !== 412 && rest.status !== 416) await refuseWhole(rest, name)
+        else throw new StoreUnavailableError(`read ${name}`, 'it was replaced meanwhile')
+        return rest
+      },
+    })
+  }
+
+  async function open (
+    name: string,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal | undefined
+  ): Promise<Response> {
+    const response = await client.open({
       method: 'GET',
       key: before + name,
-      headers: whole ? {} : { range: `bytes=${start}-${end ?? ''}` },
+      headers,
       signal,
       task: `read ${name}`,
-      expected: [404, 416],
+      expected: [404, 412, 416],
     })
-    if (status === 404) throw new FileMissingError(name)
-    if (status === 416 && start === 0) return Readable.from([])
-    if (status === 416) throw new RangeError(`${name} ends before byte ${start}`)
-    if (body === null) return Readable.from([])
-    if (!whole && status !== 206) {
-      await body.cancel()
-      throw new StoreUnavailableError(`read a range of ${name}`, 'it does not know ranges')
-    }
-    return Readable.fromWeb(body as ReadableStream<Uint8Array>, { ...(signal && { signal }) })
+    if (response.status === 404) throw new FileMissingError(name)
+    return response
   }
 
   async function* list (prefix: string): AsyncGenerator<StoredFile> {
@@ -154,4 +172,16 @@ export function s3Store (options: S3StoreOptions): FileStore {
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+async function refuseWhole ({ status, body }: Response, name: string): Promise<void> {
+  if (status === 206) return
+  await body?.cancel()
+  throw new StoreUnavailableError(`read a range of ${name}`, 'it does not know ranges')
+}
+
+/** Which byte of the file is the last of an answer that begins at `start`; undefined where that is not said. */
+function lastByteOf ({ headers }: Response, start: number): number | undefined {
+  const length = headers.get('content-length')
+  return length === null ? undefined : start + Number(length) - 1
 }

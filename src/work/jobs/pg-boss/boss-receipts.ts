@@ -13,6 +13,7 @@ export interface ReceiptChange {
 }
 
 interface ReceiptRow {
+  readonly id: string
   readonly name: string
   readonly tier: string
   readonly tenant: string
@@ -70,29 +71,24 @@ export class BossReceipts {
     return rowCount === 1
   }
 
-  async read (tx: Transaction, id: string): Promise<JobReceipt | undefined> {
-    const { rows: [row] } = await tx.query<ReceiptRow>(
-      `SELECT name, tier, tenant, state, attempt, progress, result, error,
+  async read (tx: Transaction, ids: readonly string[]): Promise<readonly JobReceipt[]> {
+    const { rows } = await tx.query<ReceiptRow>(
+      `SELECT id, name, tier, tenant, state, attempt, progress, result, error,
         (extract(epoch FROM enqueued_at) * 1000)::float8 AS enqueued_ms,
         (extract(epoch FROM changed_at) * 1000)::float8 AS changed_ms
-      FROM ${this.#tables.receipt} WHERE id = $1`,
-      [id]
+      FROM ${this.#tables.receipt} WHERE id = ANY ($1::uuid[])`,
+      [ids]
     )
-    if (row === undefined) return undefined
-    const { name, tier, tenant, state, attempt, progress, result, error } = row
-    return {
-      id,
-      name,
-      tier,
-      tenant,
-      state,
-      attempt,
+    return rows.map((
+      { progress, result, error, enqueued_ms: enqueuedAtMs, changed_ms: changedAtMs, ...row }
+    ) => ({
+      ...row,
       ...(progress === null ? {} : { progress }),
       ...(result === null ? {} : { result }),
       ...(error === null ? {} : { error }),
-      enqueuedAtMs: row.enqueued_ms,
-      changedAtMs: row.changed_ms,
-    }
+      enqueuedAtMs,
+      changedAtMs,
+    }))
   }
 
   async sweep (tx: Transaction, olderMs: number): Promise<void> {

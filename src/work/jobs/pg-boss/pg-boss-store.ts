@@ -179,8 +179,12 @@ class BossStore implements PgBossJobStore {
     })
   }
 
-  receipt (id: string): ReturnType<JobStore['receipt']> {
-    return this.#receipts.read(this.#pool, id)
+  async receipt (id: string): ReturnType<JobStore['receipt']> {
+    return (await this.receipts([id]))[0]
+  }
+
+  receipts (ids: readonly string[]): ReturnType<JobStore['receipts']> {
+    return this.#receipts.read(this.#pool, ids)
   }
 
   progress (token: bigint, id: string, progress: string): Promise<boolean> {
@@ -190,7 +194,7 @@ class BossStore implements PgBossJobStore {
   async cancel (id: string): ReturnType<JobStore['cancel']> {
     return await transaction(this.#pool, async (tx) => {
       const found = await this.#opened.queue.find(tx, id)
-      if (found === undefined) return await this.#receipts.read(tx, id) === undefined ? 'unknown' : 'done'
+      if (found === undefined) return (await this.#receipts.read(tx, [id])).length === 0 ? 'unknown' : 'done'
       if (!found.isActive) {
         await this.#opened.leases.end(tx, found.tier, [{ id, state: 'cancelled' }])
         return 'cancelled'

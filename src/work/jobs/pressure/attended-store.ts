@@ -73,6 +73,7 @@ export function attendedStore (options: AttendedStoreOptions): JobStore {
     giveBack: (token, ids) => store.giveBack(token, ids),
     upkeep: () => store.upkeep(),
     receipt: (id) => store.receipt(id),
+    receipts: (ids) => store.receipts(ids),
     progress: (token, id, progress) => store.progress(token, id, progress),
     cancel: (id) => store.cancel(id),
     tiers: () => store.tiers(),

@@ -204,6 +204,8 @@ export interface JobStore extends RedrivableStore, AsyncDisposable {
   upkeep(): Promise<Upkeep>
   /** What is known of a tracked job; `undefined` for one that is not tracked, forgotten, or was never committed. */
   receipt(id: string): Promise<JobReceipt | undefined>
+  /** As `receipt`, of many at once: those that there are, in no order. */
+  receipts(ids: readonly string[]): Promise<readonly JobReceipt[]>
   /** Notes progress of a tracked job that is ours: JSON of at most a few kilobytes. Answers whether it still is. */
   progress(token: bigint, id: string, progress: string): Promise<boolean>
   /**

@@ -85,7 +85,8 @@ export function postgresJobStore (options: PostgresJobStoreOptions): JobStore {
       await claimer.settleDoubt()
       return upkeep.run()
     },
-    receipt: (id) => receipts.receipt(id),
+    receipt: async (id) => (await receipts.read([id]))[0],
+    receipts: (ids) => receipts.read(ids),
     progress: (token, id, progress) => receipts.progress(token, id, progress),
     cancel: (id) => receipts.cancel(id),
     tiers: () => states.read(),

@@ -8,6 +8,7 @@ import { msOf, type Statement, statement } from './statement.ts'
 import type { JobTables } from './tables.ts'
 
 interface ReceiptRow {
+  readonly id: string
   readonly name: string
   readonly tier: string
   readonly tenant: string
@@ -31,7 +32,7 @@ interface CancelledRow {
 
 type ReceiptStatements = Readonly<
   Record<
-    'receipt' | 'progress' | 'cancelTracked' | 'cancelWaiting' | 'cancelRunning' | 'dropKey' | 'leaveGate',
+    'read' | 'progress' | 'cancelTracked' | 'cancelWaiting' | 'cancelRunning' | 'dropKey' | 'leaveGate',
     Statement
   >
 >
@@ -41,11 +42,11 @@ function receiptStatements (
 ): ReceiptStatements {
   const columns = 'name, tier, tenant, spec'
   return {
-    receipt: statement(`
-      SELECT name, tier, tenant, state, attempt, ${msOf('enqueued_at')} AS enqueued_ms, ${
+    read: statement(`
+      SELECT id, name, tier, tenant, state, attempt, ${msOf('enqueued_at')} AS enqueued_ms, ${
       msOf('changed_at')
     } AS changed_ms, progress, result, error
-      FROM ${receipt} WHERE id = $1`),
+      FROM ${receipt} WHERE id = ANY ($1::uuid[])`),
     progress: statement(`
       WITH mine AS (SELECT FROM ${lease} WHERE token = $2 AND lease_until > now())
       UPDATE ${receipt} SET progress = $3, changed_at = now()
@@ -80,23 +81,9 @@ export class Receipts {
     this.#held = held
   }
 
-  async receipt (id: string): Promise<JobReceipt | undefined> {
-    const { rows: [row] } = await this.#pool.query<ReceiptRow>({ ...this.#sql.receipt, values: [id] })
-    if (row === undefined) return undefined
-    const { name, tier, tenant, state, attempt, progress, result, error } = row
-    return {
-      id,
-      name,
-      tier,
-      tenant,
-      state,
-      attempt,
-      ...(progress === null ? {} : { progress }),
-      ...(result === null ? {} : { result }),
-      ...(error === null ? {} : { error: JSON.parse(error) as JobFailure }),
-      enqueuedAtMs: Number(row.enqueued_ms),
-      changedAtMs: Number(row.changed_ms),
-    }
+  async read (ids: readonly string[]): Promise<readonly JobReceipt[]> {
+    const { rows } = await this.#pool.query<ReceiptRow>({ ...this.#sql.read, values: [ids] })
+    return rows.map(receiptOf)
   }
 
   async progress (token: bigint, id: string, progress: string): Promise<boolean> {
@@ -106,7 +93,7 @@ export class Receipts {
   }
 
   async cancel (id: string): Promise<'cancelled' | 'cancelling' | 'done' | 'unknown'> {
-    const isTracked = await this.receipt(id) !== undefined
+    const isTracked = (await this.read([id])).length > 0
     return await transaction(this.#pool, async (tx) => {
       if (isTracked) {
         const { rows: [row] } = await tx.query<{ state: JobState }>({
@@ -132,5 +119,22 @@ export class Receipts {
     if (cap !== undefined && row.had_place)
       await tx.query({ ...this.#sql.leaveGate, values: [row.tier, row.tenant] })
     return true
+  }
+}
+
+function receiptOf (row: ReceiptRow): JobReceipt {
+  const { id, name, tier, tenant, state, attempt, progress, result, error } = row
+  return {
+    id,
+    name,
+    tier,
+    tenant,
+    state,
+    attempt,
+    ...(progress === null ? {} : { progress }),
+    ...(result === null ? {} : { result }),
+    ...(error === null ? {} : { error: JSON.parse(error) as JobFailure }),
+    enqueuedAtMs: Number(row.enqueued_ms),
+    changedAtMs: Number(row.changed_ms),
   }
 }
