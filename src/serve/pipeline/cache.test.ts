@@ -356,6 +356,7 @@ test('what a client may see is not kept: the token of the one who made the answe
     reads: {
       withConsistency: (token) => void seen.push(String(token)),
       consistencyToken: async () => 'token-of-the-maker',
+      wrote: () => {},
     },
   })
   app.get('/thing', { config: { cache: { ttl: '1m', scope: 'public' } } }, async () => ({ fine: true }))

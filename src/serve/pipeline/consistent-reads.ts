@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Reads } from '../../data/index.ts'
+import type { RequestUnit } from './request-unit.ts'
 
 /** Carries what a client has to have seen; the same header both ways. */
 export const consistencyHeader = 'plimsoll-consistency'
@@ -7,7 +8,7 @@ export const consistencyHeader = 'plimsoll-consistency'
 /** Tells reads what their clients have written, and clients what to show with their next request. */
 export function readConsistently (
   app: FastifyInstance,
-  reads: Pick<Reads, 'withConsistency' | 'consistencyToken'>
+  reads: Pick<Reads, 'withConsistency' | 'consistencyToken' | 'wrote'>
 ): void {
   app.addHook('onRequest', (request, _reply, done) => {
     const token = request.raw.headers[consistencyHeader]
@@ -15,6 +16,8 @@ export function readConsistently (
     done()
   })
   async function tell (request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+    // Who is told again what an earlier request did has no token of that: its answer was lost.
+    if ((request.context as RequestUnit).replayed) reads.wrote(request.context)
     const token = await reads.consistencyToken(request.context)
     if (token !== undefined) void reply.header(consistencyHeader, token)
     return payload

@@ -52,7 +52,7 @@ export interface PipelineOptions extends CallerCheckOptions {
   /** What routes say of their payloads when they say nothing, and what all share: versions, work to be done later. */
   readonly payload?: Omit<PayloadCommons, 'bodyLimit' | 'headroom' | 'onEncoded'>
   /** Where reads go to replicas: a client's next request reads what this one has written. @default nowhere */
-  readonly reads?: Pick<Reads, 'withConsistency' | 'consistencyToken'>
+  readonly reads?: Pick<Reads, 'withConsistency' | 'consistencyToken' | 'wrote'>
   readonly deadline?: {
     /** For routes that name none. @default no limit */
     readonly default?: Duration
