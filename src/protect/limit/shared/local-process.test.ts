@@ -37,6 +37,9 @@ function channelTo (process: ReturnType<typeof fork>): LocalChannel {
   }
 }
 
+/** Far above what an answer takes: how quick this machine is, is not the claim. */
+const timeoutMs = 60_000
+
 describe('the local store in another process', () => {
   before(() => {
     supervisor = supervise()
@@ -48,12 +51,12 @@ describe('the local store in another process', () => {
 
   testLimitStore('local, another process', async (): Promise<StoreSubject> => {
     const clock = steppedClock(1_800_000_000_000)
-    const engine = localEngine({ channel: channelTo(supervisor) })
+    const engine = localEngine({ channel: channelTo(supervisor), timeoutMs })
     const store = localStore({
       client: await engine.connect(),
       prefix: `p${++prefixes}`,
       clock,
-      timeout: 5_000,
+      timeout: timeoutMs,
     })
     return {
       store,
@@ -67,9 +70,12 @@ describe('the local store in another process', () => {
 
   test('workers that compete for one key admit exactly what it holds', async () => {
     const prefix = `p${++prefixes}`
-    const engines = Array.from({ length: 4 }, () => localEngine({ channel: channelTo(supervisor) }))
+    const engines = Array.from(
+      { length: 4 },
+      () => localEngine({ channel: channelTo(supervisor), timeoutMs })
+    )
     const clients: LocalClient[] = await Promise.all(engines.map((engine) => engine.connect()))
-    const stores = clients.map((client) => localStore({ client, prefix, timeout: 10_000, leaseShare: 0 }))
+    const stores = clients.map((client) => localStore({ client, prefix, timeout: timeoutMs, leaseShare: 0 }))
     for (const limit of [rate(20), sliding(20), quota(20), concurrency(20)]) {
       const takes = stores.flatMap((store) => Array.from({ length: 15 }, () => store.take([claim(limit)])))
       const outcomes = await Promise.all(takes)
@@ -90,7 +96,7 @@ describe('the local store in another process', () => {
 
   test('a supervisor that is killed leaves the workers with their shares', async () => {
     const own = supervise()
-    const engine = localEngine({ channel: channelTo(own) })
+    const engine = localEngine({ channel: channelTo(own), timeoutMs })
     const { told, onOutage } = outages()
     const store = localStore({ client: await engine.connect(), onOutage })
     await waitUntil('it decides', async () => {

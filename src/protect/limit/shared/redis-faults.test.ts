@@ -22,6 +22,9 @@ import {
 } from './shared.fixture.ts'
 import { outages } from './simulated-ledger.fixture.ts'
 
+/** Longer than a pause that a busy machine makes of itself: only who is killed is forgotten. */
+const workerLifeMs = 3_000
+
 const unhandled: unknown[] = []
 const note = (reason: unknown): void => void unhandled.push(reason)
 let prefixes = 0
@@ -33,8 +36,9 @@ describe('the Redis store', { skip: redisProgram === undefined ? howToGetRedis :
     assert.deepEqual(unhandled.splice(0), [])
   })
 
+  // A Redis that is there is waited for: how quick this machine is, is not the claim.
   const storeOn = (redis: Redis, more: Partial<RedisStoreOptions> = {}): SharedStore =>
-    redisStore({ redis, prefix: `faults-${prefixes}`, ...more })
+    redisStore({ redis, prefix: `faults-${prefixes}`, timeout: '1m', ...more })
   beforeEach(() => void prefixes++)
 
   test('SCRIPT FLUSH costs one more round trip and nothing else', async () => {
@@ -156,7 +160,7 @@ describe('the Redis store', { skip: redisProgram === undefined ? howToGetRedis :
     const { told, onOutage } = outages()
     await using running = await redisServer()
     const redis = await running.client()
-    await using store = storeOn(redis, { onOutage })
+    await using store = storeOn(redis, { onOutage, timeout: 400 })
     await store.take([claim(rate(1))])
     running.server.process.kill('SIGSTOP')
     try {
@@ -165,7 +169,7 @@ describe('the Redis store', { skip: redisProgram === undefined ? howToGetRedis :
       await store.take([request])
       const tookMs = performance.now() - startedMs
       assert.equal(request.decidedBy, 'share')
-      assert.ok(tookMs >= 45 && tookMs < 2_000, `${tookMs} ms`)
+      assert.ok(tookMs >= 395 && tookMs < 10_000, `${tookMs} ms`)
       for (let at = 0; at < 100; at++) assert.ok(!(store.take([claim(rate(5))]) instanceof Promise))
     } finally {
       running.server.process.kill('SIGCONT')
@@ -224,7 +228,7 @@ describe('the Redis store', { skip: redisProgram === undefined ? howToGetRedis :
 
   test('a worker killed with slots and a lease: the slots come back, and of the lease no more is lost', async () => {
     await using running = await redisServer()
-    await using store = storeOn(await running.client(), { workerLife: 1_000, timeout: 5_000 })
+    await using store = storeOn(await running.client(), { workerLife: workerLifeMs })
     const slots = concurrency(4)
     assert.equal(await store.take([claim(slots)]), undefined)
     assert.equal(await killedHolder(running.server.port, slots, 3, 1), 1)
@@ -255,7 +259,7 @@ async function killedHolder (port: number, limit: Limit, cost: number, times: nu
     port,
     password,
     prefix: `faults-${prefixes}`,
-    workerLifeMs: 1_000,
+    workerLifeMs,
     limit: plain,
     cost,
     times,

@@ -23,7 +23,7 @@ process.once('message', async (order: HolderOrder) => {
     order.limit
   const redis = new Redis({ port, password })
   await once(redis, 'ready')
-  const store = redisStore({ redis, prefix, workerLife: workerLifeMs, timeout: 5_000 })
+  const store = redisStore({ redis, prefix, workerLife: workerLifeMs, timeout: '1m' })
   let admitted = 0
   for (let at = 0; at < times; at++)
     if (await store.take([new Claim(limit, 'a', cost)]) === undefined) admitted++
