@@ -12,7 +12,7 @@ import type { SupervisorEvent } from '../../src/serve/runtime/index.ts'
 type EventOf<Kind extends SupervisorEvent['kind']> = Extract<SupervisorEvent, { kind: Kind }>
 
 /** Far above what any wait takes; a test that reaches it has failed. */
-const patienceMs = 30_000
+const patienceMs = 60_000
 
 export interface RunOptions {
   /** Source of the module that is served. */

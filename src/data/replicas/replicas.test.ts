@@ -303,7 +303,7 @@ test('closing leaves no connection to a replica behind', async () => {
     assert.deepEqual(await connections(), { n: 2 })
   }
   const gone = async (): Promise<boolean> => (await connections() as { readonly n: number }).n === 0
-  await waitUntil('they are gone', gone, 5_000)
+  await waitUntil('they are gone', gone)
 })
 
 test('a wrong setting stops the boot', async () => {

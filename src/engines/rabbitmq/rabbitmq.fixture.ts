@@ -77,7 +77,7 @@ export async function testRabbitmq (settings: readonly string[] = []): Promise<T
     await waitUntil('rabbitmq-server is ready', () => {
       if (started.exitCode !== null) throw new Error(`rabbitmq-server ended: ${said.slice(-2_000)}`)
       return said.includes('Server startup complete')
-    }, 60_000)
+    }, 120_000)
   }
 
   function signal (name: NodeJS.Signals): void {
@@ -93,7 +93,21 @@ export async function testRabbitmq (settings: readonly string[] = []): Promise<T
     await exited
   }
 
-  await start()
+  async function end (): Promise<void> {
+    await kill()
+    const exited = once(names, 'exit')
+    names.kill('SIGKILL')
+    await exited
+    await rm(folder, { recursive: true, force: true })
+  }
+
+  try {
+    await start()
+  } catch (error) {
+    // Nobody else would: its group and the daemon would be left, and keep the test's process waiting.
+    await end()
+    throw error
+  }
   return {
     port,
     user,
@@ -105,11 +119,7 @@ export async function testRabbitmq (settings: readonly string[] = []): Promise<T
     proceed: () => signal('SIGCONT'),
     async [Symbol.asyncDispose] () {
       signal('SIGCONT')
-      await kill()
-      const exited = once(names, 'exit')
-      names.kill('SIGKILL')
-      await exited
-      await rm(folder, { recursive: true, force: true })
+      await end()
     },
   }
 }

@@ -7,7 +7,7 @@ import { listening, waitUntil } from './listening.fixture.ts'
 import { get, rawClient, responses } from './raw-client.fixture.ts'
 
 const grace = { graceMs: 30_000, idleMs: 1_000 }
-const timeout = 10_000
+const timeout = 60_000
 
 test('a drain without connections ends at once', { timeout }, async () => {
   await using server = await listening((_request, response) => response.end())

@@ -6,7 +6,7 @@ import { get, rawClient } from './raw-client.fixture.ts'
 
 test(
   'Fastify serves through a listener, refuses through it, and closes after its drain',
-  { timeout: 10_000 },
+  { timeout: 60_000 },
   async () => {
     const listener = openListener({ addresses: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }] })
     const app = Fastify({ serverFactory: listener.attach, clientErrorHandler: answerClientError })

@@ -6,7 +6,7 @@ import { currentResponse, isUpgraded, onlyResponse } from './http-socket.ts'
 import { listening, waitUntil } from './listening.fixture.ts'
 import { get, rawClient } from './raw-client.fixture.ts'
 
-const timeout = 10_000
+const timeout = 60_000
 
 test(
   'this release of node still says which response is written, and whether others wait',

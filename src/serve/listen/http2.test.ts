@@ -11,7 +11,7 @@ import { type Listening, listening, waitUntil } from './listening.fixture.ts'
 import type { ListenOptions } from './options.ts'
 import { get, rawClientOn } from './raw-client.fixture.ts'
 
-const timeout = 10_000
+const timeout = 60_000
 let pair: { key: string; cert: string }
 
 before(async () => {

@@ -5,7 +5,7 @@ import { problemMediaType } from '../../kernel/index.ts'
 import { listening, waitUntil } from './listening.fixture.ts'
 import { get, type RawClient, rawClient, responses } from './raw-client.fixture.ts'
 
-const timeout = 10_000
+const timeout = 60_000
 
 /** The problem document that ends the connection, and all it must come with. */
 async function refusal (client: RawClient, status: number): Promise<Record<string, unknown>> {

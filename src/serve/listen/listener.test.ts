@@ -8,7 +8,7 @@ import { listening, waitUntil } from './listening.fixture.ts'
 import { get, rawClient, responses } from './raw-client.fixture.ts'
 
 const anyPort = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const
-const timeout = 10_000
+const timeout = 60_000
 
 test('one handler answers at several addresses, TCP and UNIX', { timeout }, async () => {
   const directory = await mkdtemp(join(tmpdir(), 'listen-'))

@@ -12,7 +12,7 @@ import { listening, waitUntil } from './listening.fixture.ts'
 import { get, rawClient, rawClientOn } from './raw-client.fixture.ts'
 import { readTlsFiles } from './tls-files.ts'
 
-const timeout = 20_000
+const timeout = 60_000
 let directory: string
 let pair: { key: string; cert: string }
 

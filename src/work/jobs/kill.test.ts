@@ -46,7 +46,7 @@ test('workers killed and paused beyond their lease: no job is lost, and effects 
       (sum, { depth, running, later, dead }) => sum + depth + running + later + dead,
       0
     )
-  await waitUntil('the queue is empty', async () => (await states()) === 0, 30_000)
+  await waitUntil('the queue is empty', async () => (await states()) === 0)
   for (const child of [paused, survivor]) child.kill('SIGKILL')
 
   const { rows } = await pool.query<{ job: string; rows: number; jobs: number }>(

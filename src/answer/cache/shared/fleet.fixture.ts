@@ -110,7 +110,7 @@ export function nowMs (): number {
 /** The next message of a member that has a property. */
 function said (member: ChildProcess, property: string): Promise<Readonly<Record<string, unknown>>> {
   return new Promise((resolve, reject) => {
-    const late = AbortSignal.timeout(15_000)
+    const late = AbortSignal.timeout(60_000)
     const listen = (message: unknown): void => {
       if (!isObject(message) || !(property in message)) return
       member.off('message', listen)
