@@ -60,9 +60,9 @@ export async function mockS3 (): Promise<MockS3> {
     const one: SeenRequest = { method, path: url.pathname, query: url.searchParams, range }
     const at = mishaps.findIndex(({ fits }) => fits(one))
     const happens = at === -1 ? undefined : mishaps.splice(at, 1)[0]!.happens
-    if (happens === 'unread') return void seen.push(one)
-    const body = await buffer(request)
     seen.push(one)
+    if (happens === 'unread') return
+    const body = await buffer(request)
     if (happens === 'hang') return
     if (happens === 'slow-down') return refuse(response, 503, 'SlowDown')
     if (happens === 'damaged') body[0]! ^= 1
