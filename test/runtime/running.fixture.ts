@@ -92,6 +92,9 @@ export class Running implements AsyncDisposable {
       admin: 'off',
       workers: '2',
       'drain-idle': '100ms',
+      // A machine that is busy with other tests is neither stuck nor booting in vain.
+      'boot-timeout': '2m',
+      'heartbeat-stuck-after': '1m',
       'state-directory': join(this.directory, 'state'),
       ...flags,
     }
