@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import { type ManualClock, manualClock } from '../../kernel/index.ts'
 import { listening, waitUntil } from './listening.fixture.ts'
@@ -111,10 +112,13 @@ async function pass (clock: ManualClock, ms: number): Promise<void> {
 test('a request whose headers arrive slowly is not idle', { timeout }, async () => {
   const clock = manualClock()
   await using server = await listening((_request, response) => response.end('served'), { clock })
+  const accepted: Socket[] = []
+  server.server.on('connection', (socket: Socket) => accepted.push(socket))
   await using client = await rawClient({ port: server.port })
   await waitUntil(() => server.listener.connections() === 1)
   const drained = server.listener.drain(grace)
   client.send('GET / HTTP/1.1\r\n')
+  await waitUntil(() => (accepted[0]?.bytesRead ?? 0) > 0)
   await pass(clock, 5_000)
   client.send('Host: test\r\n\r\n')
   assert.match(await client.ended(), /served/)
