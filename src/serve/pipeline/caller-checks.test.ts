@@ -117,3 +117,11 @@ test('a route that wants signatures where nobody says whose count stops the boot
     message: /must be 'required' or 'optional'/,
   })
 })
+
+test('limits of a class that no plan has stop the boot', async () => {
+  const bots: PipelineOptions['bots'] = { policy: { 'likely-bot': { limits: 'crawlerz' } } }
+  await assert.rejects(setup({ bots, plans: { crawlers: {} } }), {
+    code: 'SETTING_INVALID',
+    message: /bots\.policy\.likely-bot\.limits.*crawlerz/,
+  })
+})

@@ -1,4 +1,4 @@
-import type { Clock, Random } from '../../kernel/index.ts'
+import { type Clock, type Random, SettingError } from '../../kernel/index.ts'
 import type {
   AgentDirectoryOptions,
   AgentVerification,
@@ -39,10 +39,14 @@ type Verify = typeof import('../../protect/verify/index.ts')
 
 /** @returns undefined when nothing is to be checked, and then none of it is loaded; @throws SettingError */
 export async function openCallerChecks (
-  options: CallerCheckOptions,
+  options: CallerCheckOptions & { readonly plans?: Readonly<Record<string, unknown>> },
   parts: Parts
 ): Promise<CallerChecks | undefined> {
-  const { signatures, agents, bots } = options
+  const { signatures, agents, bots, plans = {} } = options
+  for (const [name, treatment] of Object.entries(bots?.policy ?? {})) {
+    if (treatment?.limits !== undefined && !Object.hasOwn(plans, treatment.limits))
+      throw new SettingError(`bots.policy.${name}.limits`, 'the name of one of `plans`', treatment.limits)
+  }
   if (signatures === undefined && agents === undefined && bots === undefined) return undefined
   return new CallerChecks(await import('../../protect/verify/index.ts'), options, parts)
 }

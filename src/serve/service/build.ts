@@ -58,7 +58,6 @@ export async function buildService (
     tracer,
     logger,
     ...(accessLog === undefined ? {} : { accessLog }),
-    ...service.callers,
     payload: { ...service.payload, ...asyncResponder },
     ...await protection(service, environment, engines),
   })

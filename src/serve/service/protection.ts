@@ -13,8 +13,9 @@ import type { ServiceEnvironment } from './environment.ts'
 import { type Engines, type RedisOf, redisOf } from './open-engines.ts'
 import type { Service } from './service.ts'
 import { sharedAnswers } from './shared-answers.ts'
+import { callersOf } from './shared-nonces.ts'
 
-/** What holds a service at its load line, as its settings say. */
+/** Who calls, and what holds the service at its load line, as it and its settings say. */
 export async function protection (
   service: Service,
   environment: ServiceEnvironment,
@@ -23,6 +24,7 @@ export async function protection (
   const { settings: { deadline, trustProxy } } = environment
   const redis = redisOf(engines, environment)
   return {
+    ...await callersOf(service, environment, redis),
     trusted: trustProxy,
     deadline,
     admission: admissionOf(environment),

@@ -10,6 +10,7 @@ import type {
 } from 'fastify'
 import { SettingError } from '../../kernel/index.ts'
 import type { CacheOptions, LimitsOptions, PipelineOptions } from '../pipeline/index.ts'
+import type { ServiceCallers } from './callers.ts'
 import { checkWork, type WorkDefinition } from './work/index.ts'
 
 /** The Fastify app that a service adds its routes to; TypeBox schemas type its requests. */
@@ -44,13 +45,10 @@ export interface ServiceDefinition extends WorkDefinition {
   /** A module whose exported functions `app.compute` runs on threads. */
   readonly compute?: URL
   /** Who calls, and what they may. */
-  readonly callers?: Pick<
-    PipelineOptions,
-    'tenantOf' | 'planOf' | 'apiKeyOf' | 'userOf' | 'plans' | 'signatures' | 'agents' | 'bots'
-  >
+  readonly callers?: ServiceCallers
   /** Limits of routes that name none, and how all are told; where they are counted is the setting `rateLimits.store`. */
   readonly limits?: Omit<LimitsOptions, 'store'>
-  /** Which CDNs stand in front, and how they are purged; where answers are kept is the setting `cache.store`. */
+  /** Which CDNs stand in front, so which headers are written; where answers are kept is the setting `cache.store`. */
   readonly cache?: Omit<CacheOptions, 'shared' | 'memory' | 'namespace'>
   /** What routes say of their payloads when they say nothing, and the versions of the API; see docs/payloads.md. */
   readonly payload?: Omit<NonNullable<PipelineOptions['payload']>, 'asyncResponder'>

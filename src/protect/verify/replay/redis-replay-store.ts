@@ -5,7 +5,7 @@ import type { ReplayAnswer, ReplayStore } from './store.ts'
 
 export interface RedisReplayOptions {
   /** Yours to close. */
-  readonly redis: Engine<Redis>
+  readonly redis: Pick<Engine<Redis>, 'connect'>
   /** Before every key. @default `plimsoll:nonce:` */
   readonly prefix?: string
   /** How long an answer is waited for. @default 250 milliseconds */
