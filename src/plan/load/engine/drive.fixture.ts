@@ -62,7 +62,7 @@ export function planOf (
     targets: [target],
     phases: [{ kind: 'constant', perSecond: 500, durationMs: 20 }],
     traffic: { kind: 'journeys', journeys: [journey('only', [{ name: 'only', path: '/', ...request }])] },
-    patienceMs: 2_000,
+    patienceMs: 20_000,
     ...rest,
   }
 }

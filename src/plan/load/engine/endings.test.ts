@@ -98,7 +98,7 @@ test('a client without an answer leaves when its patience ends, and what comes l
   const report = await drive(planOf(subject.target, { patienceMs: 60 }))
   assert.deepEqual(endings(report), { '!timeout': 10 })
   const { minMs, maxMs } = report.requests[0]?.outcomes[0]?.latency ?? { minMs: 0, maxMs: 0 }
-  assert.ok(minMs >= 60 && maxMs < 500, `${minMs} to ${maxMs}`)
+  assert.ok(minMs >= 60 && maxMs < 10_000, `${minMs} to ${maxMs}`)
   // Closing takes the server a turn or two more.
   while (closed.length < 10) await new Promise(setImmediate)
 })
@@ -138,10 +138,11 @@ test('answers before the request was read are taken; the connection is not used 
   })
   const body = 'x'.repeat(20_000_000)
   const report = await drive(planOf(subject.target, { method: 'POST', body, expect: [413] }, {
-    phases: [{ kind: 'closed', users: 1, durationMs: 200 }],
+    phases: [{ kind: 'replay', atMs: [0, 0, 0] }],
+    connections: { kind: 'keep-alive', maximum: 1 },
   }))
-  assert.deepEqual(Object.keys(endings(report)), ['413'])
-  assert.ok(report.totals.expected > 1)
+  assert.deepEqual(endings(report), { 413: 3 })
+  assert.equal(subject.accepted(), 3)
   assert.equal(report.connections.reused, 0)
 })
 

@@ -45,9 +45,10 @@ const stall = (sinceFirstMs: number): number =>
 /** The machine may be busy; what a wrong generator reports is off by hundreds. */
 const slackMs = 80
 
-function near (actual: number, expected: number, what: string): void {
+/** @param alsoMs that the machine may have added: it makes no latency smaller */
+function near (actual: number, expected: number, what: string, alsoMs = 0): void {
   assert.ok(
-    actual >= expected - slackMs && actual <= expected + slackMs,
+    actual >= expected - slackMs && actual <= expected + slackMs + alsoMs,
     `${what}: ${actual}, not ${expected}`
   )
 }
@@ -55,12 +56,18 @@ function near (actual: number, expected: number, what: string): void {
 /** One that says nothing of this machine's own hiccups. */
 const lenient: Partial<LoadPlan> = { honesty: { lagP99Ms: 1_000, lagMaxMs: 5_000 } }
 
+interface Run {
+  readonly report: LoadReport
+  /** What the machine may have added to a latency, where no run was without it. */
+  readonly addedMs: number
+}
+
 /**
- * Runs until the machine was not busy with something else meanwhile: a run in which this process, which is the
- * server, or the generator stood still, or requests outside the stall were slow, has no known latency. The fifth
- * counts whatever it was.
+ * Runs until the machine was not busy with something else meanwhile: in a run in which this process, which is the
+ * server, or the generator stood still, or requests outside the stall were slow, a latency is known only from below. The
+ * fourth counts whatever it was.
  */
-async function undisturbed (run: () => Promise<LoadReport>): Promise<LoadReport> {
+async function undisturbed (run: () => Promise<LoadReport>, usualMs: number): Promise<Run> {
   for (let attempt = 1;; attempt++) {
     const delay = monitorEventLoopDelay({ resolution: 10 })
     delay.enable()
@@ -68,18 +75,20 @@ async function undisturbed (run: () => Promise<LoadReport>): Promise<LoadReport>
     delay.disable()
     const { latency, dispatchLag } = report
     const stoodStill = delay.max / 1e6 > 70 || dispatchLag.maxMs > 70
-    if (attempt === 5 || (!stoodStill && latency.p50Ms < 5)) return report
+    if (!stoodStill && latency.p50Ms < usualMs + 5) return { report, addedMs: 0 }
+    if (attempt === 4) return { report, addedMs: Infinity }
   }
 }
 
 test('a server that takes 100 ms is measured with 100 ms, by each request once', async () => {
   await using server = await delayed(() => 100)
-  const report = await runLoad(planOf(server.target, {}, {
-    ...lenient,
-    phases: [{ kind: 'constant', perSecond: 50, durationMs: 2_000 }],
-  }))
+  const { report, addedMs } = await undisturbed(() =>
+    runLoad(planOf(server.target, {}, {
+      ...lenient,
+      phases: [{ kind: 'constant', perSecond: 50, durationMs: 2_000 }],
+    })), 100)
   assert.equal(report.latency.count, 100)
-  assert.ok(report.latency.minMs > 98 && report.latency.p50Ms < 115, `${report.latency.p50Ms}`)
+  assert.ok(report.latency.minMs > 98 && report.latency.p50Ms < 115 + addedMs, `${report.latency.p50Ms}`)
   assert.ok(report.serviceTime.p50Ms <= report.latency.p50Ms * 1.004)
 })
 
@@ -93,41 +102,43 @@ for (
   ] as const
 ) {
   test(`a stall of 1 s is felt by all who came in it: ${title}`, async () => {
-    const report = await undisturbed(async () => {
+    const { report, addedMs } = await undisturbed(async () => {
       await using server = await delayed(stall)
       return await runLoad(planOf(server.target, {}, {
         ...lenient,
         connections,
         phases: [{ kind: 'constant', perSecond: 200, durationMs: 3_000 }],
       }))
-    })
+    }, 0)
     const { latency, serviceTime } = report
     assert.equal(latency.count, 600)
     // A third of 600 come in the stall, evenly, and wait from 1,000 ms down to 0: a latency above x ms is had by
     // (1000 - x) / 1000 * 200 of them.
-    near(latency.p50Ms, 0, 'p50')
-    near(latency.p75Ms, 250, 'p75')
-    near(latency.p90Ms, 700, 'p90')
-    near(latency.p95Ms, 850, 'p95')
-    near(latency.p99Ms, 970, 'p99')
-    near(latency.maxMs, 1_000, 'maximum')
-    near(latency.meanMs, 1_000 / 2 / 3, 'mean')
+    near(latency.p50Ms, 0, 'p50', addedMs)
+    near(latency.p75Ms, 250, 'p75', addedMs)
+    near(latency.p90Ms, 700, 'p90', addedMs)
+    near(latency.p95Ms, 850, 'p95', addedMs)
+    near(latency.p99Ms, 970, 'p99', addedMs)
+    near(latency.maxMs, 1_000, 'maximum', addedMs)
+    near(latency.meanMs, 1_000 / 2 / 3, 'mean', addedMs)
     if (connections.kind === 'keep-alive' && 'maximum' in connections) {
       // What a tool that waits for each answer before it sends would say.
-      near(serviceTime.p95Ms, 0, 'p95 of the service time')
-      near(serviceTime.maxMs, 1_000, 'maximum of the service time')
-    } else near(serviceTime.p90Ms, 700, 'p90 of the service time')
+      near(serviceTime.p95Ms, 0, 'p95 of the service time', addedMs)
+      near(serviceTime.maxMs, 1_000, 'maximum of the service time', addedMs)
+    } else near(serviceTime.p90Ms, 700, 'p90 of the service time', addedMs)
   })
 }
 
 test('a closed loop hides the stall, which is why its latency is not to be trusted', async () => {
-  await using server = await delayed(stall)
-  const report = await runLoad(planOf(server.target, {}, {
-    ...lenient,
-    phases: [{ kind: 'closed', users: 1, durationMs: 3_000 }],
-  }))
-  near(report.latency.p99Ms, 0, 'p99')
-  near(report.latency.maxMs, 1_000, 'maximum')
+  const { report, addedMs } = await undisturbed(async () => {
+    await using server = await delayed(stall)
+    return await runLoad(planOf(server.target, {}, {
+      ...lenient,
+      phases: [{ kind: 'closed', users: 1, durationMs: 3_000 }],
+    }))
+  }, 0)
+  near(report.latency.p99Ms, 0, 'p99', addedMs)
+  near(report.latency.maxMs, 1_000, 'maximum', addedMs)
 })
 
 test('three threads send what one would, and their histograms add up', async () => {
