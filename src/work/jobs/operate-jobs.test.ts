@@ -248,9 +248,10 @@ test('a job begins within milliseconds of its commit, whoever enqueues it, thoug
   const claims = (): number => counted(runner.registry, 'plimsoll_jobs_claims_total', { outcome: 'empty' })
   await runner.pool.query('select pg_sleep(1.5)')
   for (const ship of [runner, web, runner, web]) {
-    const [had, asked] = [waits.length, claims()]
+    const [had, asked, sinceMs] = [waits.length, claims(), performance.now()]
     await ship.pool.query('select pg_sleep(1.5)')
-    assert.ok(claims() - asked <= 9, `${claims() - asked} questions in 1.5 s`)
+    const [questions, seconds] = [claims() - asked, (performance.now() - sinceMs) / 1_000]
+    assert.ok(questions <= 8 + seconds, `${questions} questions in ${seconds} s`)
     await ship.jobs.enqueue(ship.pool, job, { n: performance.now() })
     await waitUntil('it has run', () => waits.length > had)
   }
@@ -285,7 +286,11 @@ test('a schedule that nobody was up for makes up for its latest run; one whose t
       days.push(at)
     },
   })
-  const hourly = schedule('0 * * * *', job, (at) => ({ at: at.toISOString() }))
+  // At minutes that are far from this one: none of its times comes while the test runs.
+  const minute = new Date().getUTCMinutes()
+  const hourly = schedule(`${(minute + 30) % 60} * * * *`, job, (at) => ({ at: at.toISOString() }), {
+    name: 'hourly',
+  })
   const first = await yard.launch([job], { schedules: [hourly] })
   await first.worker.start()
   await first.worker.close()
@@ -302,7 +307,7 @@ test('a schedule that nobody was up for makes up for its latest run; one whose t
     `update plimsoll_job_schedule set enqueued_until = now() - interval '5 hours' where name = 'hourly'`
   )
   const third = await yard.launch([job], {
-    schedules: [schedule('30 * * * *', job, { at: 'changed' }, { name: 'hourly' })],
+    schedules: [schedule(`${(minute + 20) % 60} * * * *`, job, { at: 'changed' }, { name: 'hourly' })],
   })
   await third.worker.start()
   await third.worker.close()
