@@ -25,6 +25,7 @@ export type { RouteShape, WrittenAnswer } from './route-shape.ts'
 export type { CompressOptions, PayloadCommons, PayloadSettings } from './settings.ts'
 export { finishRoute, shapeRoute } from './shape-route.ts'
 export { apiVersionOf, fieldsOf, formatOf, type Shaping } from './shaping.ts'
+export { addVary, type VaryingReply } from './vary.ts'
 export {
   ApiVersions,
   type Deprecation,

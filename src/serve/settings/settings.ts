@@ -70,6 +70,8 @@ interface SettingTypes {
   readonly work: {
     /** How long the work of a process that was lost waits for another one. */
     readonly lease: Duration
+    /** How many clients of a process may hear of their jobs as events at once. */
+    readonly streams: number
   }
   readonly broker: {
     /** Where events are published: servers of one NATS, RabbitMQ or Kafka. */
@@ -154,6 +156,8 @@ interface SettingTypes {
     readonly url: string | undefined
     /** Connections to the database, for each worker; `auto` is 10, or as many as the database has for the fleet. */
     readonly poolSize: number | 'auto'
+    /** Of these, what background work may not take; `auto` is a third, or 1 in the role `work`. */
+    readonly reserve: number | 'auto'
     /** The longest wait for one of them. */
     readonly wait: Duration
     /** How deadlines reach statements; `off` behind PgBouncer in transaction mode. */

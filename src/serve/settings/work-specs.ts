@@ -1,4 +1,4 @@
-import { choice, duration, type Kind, list, url } from './kind.ts'
+import { choice, duration, integer, type Kind, list, url } from './kind.ts'
 import { type SettingGroup, type SettingSpec, spec } from './spec.ts'
 
 const group: SettingGroup = 'Work behind the request'
@@ -17,6 +17,12 @@ export const workSpecs: readonly SettingSpec[] = [
     group,
     default: '30s',
     help: 'How long the work of a process that was lost waits for another one; at least 1s.',
+  }),
+  spec('work.streams', {
+    kind: integer({ least: 0 }),
+    group,
+    default: 1_000,
+    help: 'How many clients of a process may hear of their jobs as events (text/event-stream) at once.',
   }),
   spec('broker.urls', {
     kind: list(url({ protocols: ['nats:', 'tls:', 'amqp:', 'amqps:', 'kafka:'] }) as Kind<string>),

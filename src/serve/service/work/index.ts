@@ -1,5 +1,6 @@
 export { refuseExports, respondByExports, serveExports } from './export-work.ts'
-export { jobRouteProblems, serveJobs } from './job-routes.ts'
+export { jobRouteProblems } from './job-problems.ts'
+export { serveJobs } from './job-routes.ts'
 export type { BrokerPlaces } from './open-broker.ts'
 export { openWork, type ServiceWork, type WorkHandles } from './open-work.ts'
 export { checkWork, type WorkDefinition } from './work-definition.ts'

@@ -1,30 +1,21 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { createHash } from 'node:crypto'
+import Negotiator from 'negotiator'
 import { Type } from 'typebox'
-import { type ExplainedProblemKind, explainProblems, Problem, waitMsFor } from '../../../kernel/index.ts'
+import { addVary } from '../../../answer/payload/index.ts'
+import { Problem, waitMsFor } from '../../../kernel/index.ts'
+import type { MetricsRegistry } from '../../../telemetry/index.ts'
 import { isFinal, type Jobs, type JobStatus, type JobTicket, statusOf } from '../../../work/jobs/index.ts'
-
-/** What the status resource of jobs can answer with. */
-export const jobRouteProblems: Readonly<Record<'JOB_NOT_FOUND' | 'JOB_ENDED', ExplainedProblemKind>> =
-  explainProblems({
-    JOB_NOT_FOUND: [
-      404,
-      'There is no such job',
-      'no job with this id was accepted for this caller, or it ended so long ago that it is forgotten',
-      'Ask at the address that came with the 202, with the credentials of the request that was accepted.',
-    ],
-    JOB_ENDED: [
-      409,
-      'The job has ended already',
-      'what has ended cannot be cancelled',
-      'Ask for its state: what it did is done.',
-    ],
-  })
+import { documentOf, JobDocument, versionOf } from './job-document.ts'
+import { jobRouteProblems } from './job-problems.ts'
+import { JobStreams } from './job-streams.ts'
 
 export interface JobRoutesOptions {
-  readonly jobs: Pick<Jobs, 'store' | 'waitFor' | 'cancel'>
+  readonly jobs: Pick<Jobs, 'store' | 'waitFor' | 'stopping' | 'cancel'>
   /** Without a slash at its end. */
   readonly path: string
+  /** How many clients may hear of their jobs as events at once. */
+  readonly streams: number
+  readonly registry: MetricsRegistry
 }
 
 declare module 'fastify' {
@@ -41,16 +32,21 @@ declare module 'fastify' {
 }
 
 const Id = Type.Object({ id: Type.String({ format: 'uuid' }) })
-const Status = Type.Object({
-  id: Type.String(),
-  state: Type.String({ description: 'waiting, running, cancelling, done, failed, cancelled or expired' }),
-  attempt: Type.Integer({ description: 'Runs that have begun' }),
-  enqueuedAt: Type.String({ format: 'date-time' }),
-  changedAt: Type.String({ format: 'date-time' }),
-  progress: Type.Optional(Type.Unknown()),
-  result: Type.Optional(Type.Unknown()),
-  error: Type.Optional(Type.Object({ name: Type.String(), code: Type.Optional(Type.String()) })),
-})
+const eventStream = 'text/event-stream'
+const answers = {
+  200: {
+    description: 'How the job stands; as events, each time that changes, until it has ended',
+    content: {
+      'application/json': { schema: JobDocument },
+      [eventStream]: {
+        schema: Type.String({
+          description:
+            'Server-Sent Events, whose data are the document in JSON and whose ids tell states apart',
+        }),
+      },
+    },
+  },
+}
 
 /** When a job that has not ended is worth a look, in seconds. */
 const lookAgainSeconds = 1
@@ -61,9 +57,11 @@ const mostWaitMs = 30_000
  * The status resource of tracked jobs, and `reply.accepted`, which points to it. A caller sees the jobs of its tenant.
  *
  * `GET` answers at once, or with `Prefer: wait=20` as soon as the state is another than the client's (`If-None-Match`),
- * or the job has ended. `DELETE` cancels.
+ * or the job has ended; with `Accept: text/event-stream` as events, until then. `DELETE` cancels.
  */
-export function serveJobs (app: FastifyInstance, { jobs, path }: JobRoutesOptions): void {
+export function serveJobs (app: FastifyInstance, options: JobRoutesOptions): void {
+  const { jobs, path, registry } = options
+  const streams = new JobStreams({ jobs, most: options.streams, registry })
   app.decorateReply(
     'accepted',
     function accepted (this: FastifyReply, { id }: JobTicket, body?: unknown): unknown {
@@ -74,15 +72,18 @@ export function serveJobs (app: FastifyInstance, { jobs, path }: JobRoutesOption
   )
 
   app.get<{ Params: { id: string } }>(`${path}/:id`, {
-    schema: { tags: ['job'], summary: 'How a job stands', params: Id, response: { 200: Status } },
+    schema: { tags: ['job'], summary: 'How a job stands', params: Id, response: answers },
     config: { stream: true, criticality: 'sheddable' },
   }, async (request, reply) => {
-    const status = await newsOf(jobs, request, await ownStatus(jobs, request))
+    addVary(reply, 'accept')
+    const known = await ownStatus(jobs, request)
+    if (wantsEvents(request)) return sendEvents(streams, known, request, reply)
+    const status = await newsOf(jobs, request, known)
     const tag = tagOf(status)
     void reply.header('etag', tag).header('cache-control', 'private, no-cache')
     if (!isFinal(status)) void reply.header('retry-after', lookAgainSeconds)
     if (request.headers['if-none-match'] === tag) return reply.code(304).send()
-    return shown(status)
+    return documentOf(status)
   })
 
   app.delete<{ Params: { id: string } }>(`${path}/:id`, {
@@ -93,8 +94,23 @@ export function serveJobs (app: FastifyInstance, { jobs, path }: JobRoutesOption
     if (outcome === 'unknown') throw new Problem(jobRouteProblems.JOB_NOT_FOUND)
     if (outcome === 'done') throw new Problem(jobRouteProblems.JOB_ENDED)
     // One that runs hears of it by the next heartbeat of its worker.
-    return reply.code(outcome === 'cancelled' ? 200 : 202).send(shown(await ownStatus(jobs, request)))
+    return reply.code(outcome === 'cancelled' ? 200 : 202).send(documentOf(await ownStatus(jobs, request)))
   })
+}
+
+function sendEvents (
+  streams: JobStreams,
+  status: JobStatus,
+  { headers, context: { signal } }: JobRequest,
+  reply: FastifyReply
+): FastifyReply {
+  const told = headers['last-event-id']?.toString()
+  void reply.header('cache-control', 'no-store')
+  // Who knows the end comes back only because its stream has ended: 204 says that there is nothing more to come.
+  if (isFinal(status) && told === versionOf(status)) return reply.code(204).send()
+  // Proxies that gather answers would hold events back.
+  void reply.type(eventStream).header('x-accel-buffering', 'no')
+  return reply.send(streams.open(status, told, signal))
 }
 
 type JobRequest = FastifyRequest<{ Params: { id: string } }>
@@ -123,23 +139,12 @@ async function newsOf (
   return await jobs.waitFor(id, { signal, timeout: waitMs, ...since }) ?? status
 }
 
-function tagOf ({ state, attempt, changedAt, progress }: JobStatus): string {
-  const told = JSON.stringify([state, attempt, changedAt, progress])
-  return `"${createHash('sha256').update(told).digest('base64url').slice(0, 22)}"`
+function tagOf (status: JobStatus): string {
+  return `"${versionOf(status)}"`
 }
 
-/** What a failure says in words may be the service's own business. */
-function shown ({ id, state, attempt, enqueuedAt, changedAt, progress, result, error }: JobStatus): object {
-  return {
-    id,
-    state,
-    attempt,
-    enqueuedAt,
-    changedAt,
-    ...(progress === undefined ? {} : { progress }),
-    ...(result === undefined ? {} : { result }),
-    ...(error === undefined || state !== 'failed' ? {} : {
-      error: { name: error.name, ...(error.code === undefined ? {} : { code: error.code }) },
-    }),
-  }
+/** Whether the client would rather have events than JSON. A HEAD has neither. */
+function wantsEvents ({ method, headers }: JobRequest): boolean {
+  if (method === 'HEAD' || headers.accept === undefined) return false
+  return new Negotiator({ headers }).mediaType(['application/json', eventStream]) === eventStream
 }

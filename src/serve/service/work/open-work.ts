@@ -144,6 +144,7 @@ async function openQueue (
   })
   await lifecycle.start({ name: 'jobs', close: () => queue.close() })
   parts.push(named('jobs', queue.worker()))
+  parts.push({ name: 'waits for jobs', start: async () => {}, drain: async () => queue.stopWaiting() })
   return queue
 }
 

@@ -1,110 +1,22 @@
-import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import assert from 'node:assert/strict'
-import { mkdtemp, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { pathToFileURL } from 'node:url'
-import { Type } from 'typebox'
-import { type TestDatabase, testDatabase } from '../../../engines/embedded/embedded.fixture.ts'
 import { waitUntil } from '../../../engines/wait-until.fixture.ts'
-import { accessLog, createLogger } from '../../../telemetry/index.ts'
-import { keptLines, type Lines } from '../../../telemetry/log/lines.fixture.ts'
-import { defineJob } from '../../../work/jobs/index.ts'
+import { keptLines } from '../../../telemetry/log/lines.fixture.ts'
 import { buildService } from '../build.ts'
-import { type TestEnvironment, testEnvironment } from '../environment.fixture.ts'
-import { type DefinedService, defineService } from '../service.ts'
+import { testEnvironment } from '../environment.fixture.ts'
+import { defineService } from '../service.ts'
+import { greet, type GreeterPlace, greeterPlace, hold } from './greeter.fixture.ts'
 
-let database: TestDatabase
-let migrations: URL
+let place: GreeterPlace
 
 before(async () => {
-  database = await testDatabase()
-  const folder = await mkdtemp(join(tmpdir(), 'plimsoll-work-'))
-  await writeFile(join(folder, '0001_greeting.sql'), 'create table greeting (name text)')
-  migrations = pathToFileURL(`${folder}/`)
+  place = await greeterPlace()
 })
 
-after(() => database.close())
-
-const hold = new Map<string, PromiseWithResolvers<void>>()
-
-const greet = defineJob('greet', {
-  input: Type.Object({ name: Type.String() }),
-  tracked: true,
-  tier: 'within-5s',
-  retry: { attempts: 1 },
-  async run ({ name }, { data, progress, signal }) {
-    progress({ greeted: 0 })
-    if (name === 'nobody') throw Object.assign(new Error('secret words'), { code: 'NOBODY_THERE' })
-    const held = hold.get(name)
-    if (held !== undefined) {
-      signal.addEventListener('abort', () => held.resolve())
-      await held.promise
-      signal.throwIfAborted()
-    }
-    await data.query('insert into greeting values ($1)', [name])
-    return { said: `hello ${name}` }
-  },
-})
-
-const greeter = (): DefinedService =>
-  defineService({
-    name: 'greeter',
-    database: { schema: 'greeter', migrations },
-    jobs: [greet],
-    callers: { tenantOf: (request) => request.headers['x-tenant'] as string | undefined },
-    routes (app) {
-      app.post(
-        '/greet/:name',
-        { schema: { params: Type.Object({ name: Type.String() }) } },
-        async (request, reply) => {
-          const job = await greet.enqueue(app.data, { name: request.params.name })
-          return reply.accepted(job)
-        }
-      )
-    },
-  })
-
-interface Running extends AsyncDisposable {
-  readonly app: FastifyInstance
-  readonly environment: TestEnvironment
-  greetingOf(name: string, tenant?: string): Promise<string>
-  ask(status: string, headers?: Record<string, string>): Promise<LightMyRequestResponse>
-}
-
-async function running (role: 'all' | 'web' | 'work', lines?: Lines): Promise<Running> {
-  // Where statements are watched, a repeated one is refused: what Plimsoll sends must not be.
-  const env = { DATABASE_URL: database.url, PLIMSOLL_ROLE: role, PLIMSOLL_DATABASE_WATCH: 'fail' }
-  const environment = await testEnvironment(env)
-  const logger = createLogger({ destination: lines ?? keptLines() })
-  const telemetry = { ...environment.telemetry, logger, accessLog: accessLog({ logger }) }
-  const { app, work } = await buildService(greeter(), { ...environment, telemetry })
-  await work.start()
-  return {
-    app,
-    environment,
-    async greetingOf (name, tenant = 'acme') {
-      const answer = await app.inject({
-        method: 'POST',
-        url: `/greet/${name}`,
-        headers: { 'x-tenant': tenant },
-      })
-      assert.equal(answer.statusCode, 202, answer.body)
-      assert.equal(answer.headers['retry-after'], '1')
-      assert.equal(answer.json().status, answer.headers.location)
-      return String(answer.headers.location)
-    },
-    ask: (url, headers = {}) => app.inject({ url, headers: { 'x-tenant': 'acme', ...headers } }),
-    async [Symbol.asyncDispose] () {
-      await work.drain(5_000)
-      await environment[Symbol.asyncDispose]()
-    },
-  }
-}
+after(() => place[Symbol.asyncDispose]())
 
 test('what a request leaves is done, and its status can be waited for, then told by its tag', async () => {
-  await using on = await running('all')
+  await using on = await place.running('all')
   const status = await on.greetingOf('ann')
   const answer = await on.ask(status, { prefer: 'wait=10' })
   assert.equal(answer.statusCode, 200)
@@ -121,7 +33,7 @@ test('what a request leaves is done, and its status can be waited for, then told
 })
 
 test('a job is there for its tenant alone', async () => {
-  await using on = await running('all')
+  await using on = await place.running('all')
   const status = await on.greetingOf('eve', 'acme')
   assert.equal((await on.ask(status)).statusCode, 200)
   for (const headers of [{ 'x-tenant': 'other' }, { 'x-tenant': '' }])
@@ -131,7 +43,7 @@ test('a job is there for its tenant alone', async () => {
 })
 
 test('a failure is told by its code, not in the words of the service', async () => {
-  await using on = await running('all')
+  await using on = await place.running('all')
   const answer = await on.ask(await on.greetingOf('nobody'), { prefer: 'wait=10' })
   assert.equal(answer.json().state, 'failed')
   assert.deepEqual(answer.json().error, { name: 'Error', code: 'NOBODY_THERE' })
@@ -140,7 +52,7 @@ test('a failure is told by its code, not in the words of the service', async () 
 
 test('waiting for a job is neither a repeated statement nor a slow request', async () => {
   const lines = keptLines()
-  await using on = await running('all', lines)
+  await using on = await place.running('all', { lines })
   hold.set('kim', Promise.withResolvers())
   const waits = on.ask(await on.greetingOf('kim'), { prefer: 'wait=10' })
   // Longer than what is slow, and so long that it is looked at often: by the clock of a real process.
@@ -150,7 +62,7 @@ test('waiting for a job is neither a repeated statement nor a slow request', asy
 })
 
 test('who knows a state waits for another one', async () => {
-  await using on = await running('all')
+  await using on = await place.running('all')
   hold.set('dan', Promise.withResolvers())
   const status = await on.greetingOf('dan')
   await waitUntil('it runs', async () => (await on.ask(status)).json().state === 'running')
@@ -161,13 +73,13 @@ test('who knows a state waits for another one', async () => {
 })
 
 test('a job that waits is cancelled, one that runs is asked to stop, one that has ended stays as it is', async () => {
-  await using web = await running('web')
+  await using web = await place.running('web')
   const waiting = await web.greetingOf('fay')
   const cancelled = await web.app.inject({ method: 'DELETE', url: waiting, headers: { 'x-tenant': 'acme' } })
   assert.equal(cancelled.statusCode, 200)
   assert.equal(cancelled.json().state, 'cancelled')
 
-  await using work = await running('all')
+  await using work = await place.running('all')
   hold.set('gus', Promise.withResolvers())
   const runs = await work.greetingOf('gus')
   await waitUntil('it runs', async () => (await work.ask(runs)).json().state === 'running')
@@ -179,10 +91,10 @@ test('a job that waits is cancelled, one that runs is asked to stop, one that ha
 })
 
 test('a process that serves requests only leaves the work to others', async () => {
-  await using web = await running('web')
+  await using web = await place.running('web')
   const status = await web.greetingOf('hal')
   assert.equal((await web.ask(status, { prefer: 'wait=1' })).json().state, 'waiting')
-  await using work = await running('work')
+  await using work = await place.running('work')
   assert.equal((await work.ask(status, { prefer: 'wait=10' })).json().state, 'done')
 })
 
@@ -196,7 +108,7 @@ test('jobs need a database, and a path that is one', () => {
 })
 
 test('while jobs wait longer than their tier promises, requests that enqueue more are told when to come back', async () => {
-  await using web = await running('web')
+  await using web = await place.running('web')
   await web.greetingOf('ida')
   // Nobody works: sooner or later the promise of five seconds is broken. The clock of the database says so.
   await web.app.data.query(`update plimsoll_job set due_at = due_at - interval '1 minute'`)
@@ -210,11 +122,13 @@ test('while jobs wait longer than their tier promises, requests that enqueue mor
 
 test('the API document has the status of jobs', async () => {
   await using environment = await testEnvironment({
-    DATABASE_URL: database.url,
+    DATABASE_URL: place.database.url,
     PLIMSOLL_ROLE: 'web',
     PLIMSOLL_OPENAPI_PAGE: 'true',
   })
-  const { app } = await buildService(greeter(), environment)
+  const { app } = await buildService(place.greeter, environment)
   const { paths } = (await app.inject('/openapi.json')).json() as { paths: Record<string, object> }
   assert.deepEqual(Object.keys(paths).toSorted(), ['/greet/{name}', '/jobs/{id}'])
+  const { get } = paths['/jobs/{id}'] as { get: { responses: Record<string, { content: object }> } }
+  assert.deepEqual(Object.keys(get.responses['200']!.content), ['application/json', 'text/event-stream'])
 })

@@ -56,6 +56,16 @@ export function testReceipts (storeTest: StoreTest): void {
     }
   )
 
+  storeTest('the receipts of many are read at once, each as it is alone', async (under) => {
+    const jobs = newJobs(3, someTier(), { tracked: true, tenant: 'a' })
+    await enqueued(under, jobs)
+    const alone = await Promise.all(jobs.map(({ id }) => under.store.receipt(id)))
+    const together = await under.other.receipts([uuidv7(), ...jobs.map(({ id }) => id)])
+    const byId = (one: { readonly id: string }, other: { readonly id: string }): number =>
+      one.id < other.id ? -1 : 1
+    assert.deepEqual(together.toSorted(byId), alone.map((receipt) => receipt!).toSorted(byId))
+  })
+
   storeTest('a job that is not tracked has no receipt, and no progress', async (under) => {
     const tier = someTier()
     const [job] = await enqueued(under, newJobs(1, tier))
@@ -64,6 +74,7 @@ export function testReceipts (storeTest: StoreTest): void {
     await settleDone(under.store, batch)
     assert.equal(await under.store.receipt(job!.id), undefined)
     assert.equal(await under.store.receipt(uuidv7()), undefined)
+    assert.deepEqual(await under.store.receipts([job!.id, uuidv7()]), [])
   })
 
   storeTest('the receipt says why a job is dead, also where its process was lost', async (under) => {
