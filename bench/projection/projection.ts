@@ -131,9 +131,10 @@ async function byHand (pool: pg.Pool, outbox: Outbox): Promise<Measured> {
   for (;;) {
     const { rows } = await pool.query<{ epoch: string; xid: string; position: string; payload: Sale }>({
       name: 'by_hand',
-      text: `SELECT epoch::text, xid::text, position::text, payload FROM plimsoll_outbox
-        WHERE (epoch, xid, position) > ($1::int, $2::bigint, $3::bigint) AND (epoch, xid) < ($5::int, $6::bigint)
-        ORDER BY epoch, xid, position LIMIT $4`,
+      text: `SELECT epoch::text, xid::text, position::text, payload FROM plimsoll_outbox AS log
+        WHERE (log.epoch, log.xid, log.position) > ($1::int, $2::bigint, $3::bigint)
+          AND (log.epoch, log.xid) < ($5::int, $6::bigint)
+        ORDER BY log.epoch, log.xid, log.position LIMIT $4`,
       values: [last.epoch, last.xid, last.position, batch, epoch, xid],
     })
     if (rows.length === 0) break

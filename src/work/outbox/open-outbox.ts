@@ -12,6 +12,7 @@ import {
 } from '../../kernel/index.ts'
 import { type Logger, MetricsRegistry } from '../../telemetry/index.ts'
 import { type EventOutlet, type LogPosition, outlets } from '../events/index.ts'
+import { alongIndex } from './along-index.ts'
 import { appendTo } from './append.ts'
 import { PostgresCheckpoints } from './checkpoints.ts'
 import { clusterNow, lowestRunning, moveInTo } from './epoch.ts'
@@ -141,7 +142,7 @@ class PostgresOutbox implements Outbox {
     this.#reader = new LogReader(pool, names)
     this.checkpoints = new PostgresCheckpoints(pool, names, this)
     this.#pulse = new Pulse({
-      look: (since) => this.#hasNews(since),
+      look: (since) => this.#reader.hasNews(since),
       busyMs,
       idleMs: settings.idleMs,
       clock,
@@ -220,14 +221,15 @@ class PostgresOutbox implements Outbox {
 
   async #watch (): Promise<void> {
     this.#stall = await this.stall()
-    const { rows } = await this.pool.query<{ name: string; lag: number }>(
-      `SELECT name, greatest(0, extract(epoch FROM clock_timestamp() - created_at))::float8 AS lag
+    const { rows } = await alongIndex(this.pool, (tx) =>
+      tx.query<{ name: string; lag: number }>(
+        `SELECT name, greatest(0, extract(epoch FROM clock_timestamp() - created_at))::float8 AS lag
         FROM ${this.names.readers} AS reader LEFT JOIN LATERAL (
           SELECT created_at FROM ${this.names.log} AS log
           WHERE (log.epoch, log.xid, log.position) > (reader.epoch, reader.xid, reader.position)
           ORDER BY log.epoch, log.xid, log.position LIMIT 1
         ) AS first ON true`
-    )
+      ))
     this.#lags = rows.map(({ name, lag }) => ({ name, lagSeconds: lag ?? 0 }))
     const stall = this.#stall
     if (stall !== undefined && stall.held > 0 && stall.ageMs >= this.#settings.stallAfterMs) {
@@ -237,22 +239,6 @@ class PostgresOutbox implements Outbox {
         error.message
       )
     }
-  }
-
-  async #hasNews (since: LogPosition): Promise<boolean> {
-    const { log, state } = this.names
-    const text = `SELECT EXISTS (
-        SELECT FROM ${log} AS log WHERE (log.epoch, log.xid, log.position) > ($1::integer, $2::bigint, $3::bigint)
-          AND (log.epoch, log.xid) < (here.epoch, ${lowestRunning})
-      ) AS news FROM ${state} AS here WHERE cluster = ${clusterNow}`
-    const values = [since.epoch, since.xid, since.position]
-    const { rows: [row] } = await this.pool.query<{ news: boolean }>({
-      name: this.names.statement(text),
-      text,
-      values,
-    })
-    // On a copy that has not moved in yet, reading does that.
-    return row?.news ?? true
   }
 
   async #ends (): Promise<HeadRow> {

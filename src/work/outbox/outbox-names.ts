@@ -10,6 +10,8 @@ export interface OutboxNames {
   readonly parked: string
   readonly relays: string
   readonly members: string
+  /** The function that reads the log. */
+  readonly read: string
   /** The partition that is written in turn `at`. */
   segment(at: number): string
   /** The name of a prepared statement; of one connection, each must mean one text. */
@@ -29,6 +31,7 @@ export function outboxNames (schema: string | undefined): OutboxNames {
     parked: quoted('plimsoll_outbox_parked'),
     relays: quoted('plimsoll_outbox_relay'),
     members: quoted('plimsoll_outbox_member'),
+    read: quoted('plimsoll_outbox_read'),
     segment: (at) => quoted(`plimsoll_outbox_${at}`),
     statement (text) {
       let name = statements.get(text)

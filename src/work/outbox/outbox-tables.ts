@@ -1,4 +1,6 @@
-import { asNumber, clusterNow } from './epoch.ts'
+import { alongIndexSettings } from './along-index.ts'
+import { asNumber, clusterNow, lowestRunning } from './epoch.ts'
+import { shardOf } from './shard-of.ts'
 
 /** Partitions of the log, written in turn; fixed in number, so that no statement ever changes a table. */
 export const segmentCount = 8
@@ -17,6 +19,8 @@ export const segmentCount = 8
  * begun an epoch of its own.
  *
  * `payload` is json, not jsonb: it comes back as it was written, and takes all that JSON can say (jsonb refuses NUL).
+ *
+ * The log is read by a function, since that can be told to go along the index: see `alongIndex`.
  */
 export const outboxTables: readonly (readonly string[])[] = [[
   `CREATE TABLE plimsoll_outbox_state (
@@ -99,4 +103,38 @@ export const outboxTables: readonly (readonly string[])[] = [[
     seen_at timestamptz NOT NULL,
     PRIMARY KEY (relay, member)
   ) WITH (fillfactor = 25)`,
+], [
+  // After: $1, $2, $3. Up to: $4, $5, $6. Types: $7. Shard: $9 of $8. Aggregate: $10, $11. At most: $12.
+  `CREATE FUNCTION plimsoll_outbox_read (integer, bigint, bigint, integer, bigint, bigint, text[], bigint, integer, text,
+      text, integer)
+    RETURNS TABLE (fence_epoch integer, fence_xid text, tail text, now_ms float8, epoch integer, xid text, "position" text,
+      id uuid, aggregatetype text, aggregateid text, type text, version integer, payload text, headers text,
+      created_ms float8)
+    LANGUAGE sql STABLE ${alongIndexSettings.map((name) => `SET ${name} = off`).join(' ')}
+    BEGIN ATOMIC
+      WITH fence AS MATERIALIZED (
+        SELECT state.epoch, ${lowestRunning} AS xmin, state.tail_epoch || '.' || state.tail_xid || '.' || state.tail_position AS tail
+        FROM plimsoll_outbox_state AS state WHERE state.cluster = ${clusterNow}
+      ), sooner AS MATERIALIZED (
+        SELECT fence.*, coalesce(($4, $5, $6) < (fence.epoch, fence.xmin, 0), false) AS is_upto FROM fence
+      ), here AS MATERIALIZED (
+        SELECT sooner.epoch, sooner.xmin::text AS xid, sooner.tail, date_part('epoch', clock_timestamp()) * 1000 AS now_ms,
+          CASE WHEN is_upto THEN $4 ELSE sooner.epoch END AS last_epoch,
+          CASE WHEN is_upto THEN $5 ELSE sooner.xmin END AS last_xid,
+          CASE WHEN is_upto THEN $6 ELSE 0 END AS last_position
+        FROM sooner
+      )
+      SELECT here.epoch, here.xid, here.tail, here.now_ms, event.*
+      FROM here LEFT JOIN LATERAL (
+        SELECT log.epoch, log.xid::text, log.position::text, log.id, log.aggregatetype, log.aggregateid, log.type,
+          log.version, log.payload::text, log.headers::text, date_part('epoch', log.created_at) * 1000
+        FROM plimsoll_outbox AS log
+        WHERE (log.epoch, log.xid, log.position) > ($1, $2, $3)
+          AND (log.epoch, log.xid, log.position) <= (here.last_epoch, here.last_xid, here.last_position)
+          AND ($7 IS NULL OR log.type = ANY ($7))
+          AND ($8 IS NULL OR ${shardOf('log.aggregateid', '$8')} = $9)
+          AND ($10 IS NULL OR log.aggregatetype = $10 AND log.aggregateid = $11)
+        ORDER BY log.epoch, log.xid, log.position LIMIT $12
+      ) AS event ON true;
+    END`,
 ]]

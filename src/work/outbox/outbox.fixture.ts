@@ -24,10 +24,7 @@ export interface TestOutbox extends AsyncDisposable {
   emit(key: string, ...numbers: readonly number[]): Promise<void>
   /** A transaction that is begun, and not ended before `end` is called. */
   begin(): Promise<OpenTransaction>
-  /**
-   * Waits until no transaction of other databases is older than this call: the server is shared with other tests, and
-   * transaction ids are the server's.
-   */
+  /** See {@link quiet}. */
   quiet(): Promise<void>
   /** All that is in the log and can be read by now, whatever other tests do. */
   all(): Promise<readonly LoggedMessage[]>
@@ -38,23 +35,28 @@ export interface OpenTransaction {
   end(how: 'commit' | 'rollback'): Promise<void>
 }
 
+/**
+ * Waits until no transaction of other databases is older than this call: the server is shared with other tests, and
+ * transaction ids are the server's. What was committed before can be read after it.
+ */
+export async function quiet (pool: pg.Pool): Promise<void> {
+  // An id of its own is above those of all that run; a snapshot's xmax need not be, it only goes by what has ended.
+  const { rows: [now] } = await pool.query('select pg_current_xact_id()::xid as xid')
+  await waitUntil('the transactions of other tests have ended', async () => {
+    const { rowCount } = await pool.query(
+      `select from pg_stat_activity where datname <> current_database() and age(backend_xid) > age($1::xid)`,
+      [now.xid]
+    )
+    return rowCount === 0
+  })
+}
+
 /** An outbox in a database of its own. */
 export async function testOutbox (options: Partial<OutboxOptions> = {}): Promise<TestOutbox> {
   const database: TestDatabase = await testDatabase({ server: 'log' })
   const pool = new pg.Pool({ connectionString: database.url, max: 20 })
   const outbox = await openOutbox({ pool, ...options })
   const open = new Set<pg.PoolClient>()
-  async function quiet (): Promise<void> {
-    // An id of its own is above those of all that run; a snapshot's xmax need not be, it only goes by what has ended.
-    const { rows: [now] } = await pool.query('select pg_current_xact_id()::xid as xid')
-    await waitUntil('the transactions of other tests have ended', async () => {
-      const { rowCount } = await pool.query(
-        `select from pg_stat_activity where datname <> current_database() and age(backend_xid) > age($1::xid)`,
-        [now.xid]
-      )
-      return rowCount === 0
-    })
-  }
   return {
     url: database.url,
     pool,
@@ -75,9 +77,9 @@ export async function testOutbox (options: Partial<OutboxOptions> = {}): Promise
         },
       }
     },
-    quiet,
+    quiet: () => quiet(pool),
     async all () {
-      await quiet()
+      await quiet(pool)
       return (await outbox.read({ after: undefined, limit: 1_000_000 })).messages
     },
     async [Symbol.asyncDispose] () {

@@ -2,7 +2,7 @@ import type { Transaction } from '../../data/index.ts'
 import type { EventMessage } from '../events/index.ts'
 import type { Outbox } from './open-outbox.ts'
 import type { LoggedMessage, LogShard } from './outbox-log.ts'
-import { shardOf } from './read-log.ts'
+import { shardOf } from './shard-of.ts'
 
 /** An event that a relay has set aside. */
 export interface ParkedEvent {

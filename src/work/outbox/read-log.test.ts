@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
+import type pg from 'pg'
 import { transaction } from '../../data/index.ts'
 import { seededRandom } from '../../kernel/index.ts'
 import { comparePositions, type LogPosition } from '../events/index.ts'
 import { counted, numbersOf, testOutbox } from './outbox.fixture.ts'
+import { LogReader } from './read-log.ts'
 
 test('an event is in the log if and only if its transaction commits', async () => {
   await using under = await testOutbox()
@@ -232,4 +234,44 @@ test("numbers beyond JavaScript's come back exact, whatever the parsers of the p
   await under.quiet()
   const { messages } = await outbox.read({ after: undefined, limit: 1, aggregate: written })
   assert.deepEqual(messages[0]!.position, written.position)
+})
+
+test('a page costs what is on it, and a look for news next to nothing, however long the log is and whatever is known of it', async () => {
+  await using under = await testOutbox()
+  const { outbox, pool } = under
+  const total = 20_000
+  for (let n = 0; n < total; n += 1_000) {
+    await counted.emitMany(pool, Array.from({ length: 1_000 }, (_, at) => ({ key: `key-${at}`, n: n + at })))
+  }
+  const asked: pg.QueryConfig[] = []
+  const listening = {
+    query (config: pg.QueryConfig) {
+      asked.push(config)
+      return pool.query(config)
+    },
+  }
+  const reader = new LogReader(listening as pg.Pool, outbox.names)
+  await under.quiet()
+  const end = await outbox.head()
+  for (const analyzed of [false, true]) {
+    asked.length = 0
+    if (analyzed) await pool.query('analyze plimsoll_outbox')
+    const { messages: [first] } = await reader.read({ after: undefined, limit: 1 })
+    await reader.read({ after: first!.position, limit: 10, types: ['thing.counted'], upTo: end })
+    await reader.read({ after: undefined, limit: 10, shard: { of: 2, at: 1 } })
+    await reader.read({ after: end, limit: 10 })
+    assert.equal(await reader.hasNews(first!.position), true)
+    assert.equal(await reader.hasNews(end), false)
+    for (const { text, values } of asked) {
+      const explain = { text: `explain (analyze, buffers, format json) ${text}`, values: values! }
+      // The first run fills the caches of the connection.
+      const client = await pool.connect()
+      await client.query(explain)
+      const { rows: [row] } = await client.query(explain)
+      client.release()
+      const [{ Plan: plan }] = row['QUERY PLAN']
+      const blocks = plan['Shared Hit Blocks'] + plan['Shared Read Blocks']
+      assert.ok(blocks < 150, `${blocks} blocks, analyzed: ${analyzed}: ${text}`)
+    }
+  }
 })

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg'
 import { comparePositions, type LogPosition, logStart, parsePosition } from '../events/index.ts'
-import { clusterNow, lowestRunning, moveInTo } from './epoch.ts'
+import { moveInTo } from './epoch.ts'
 import { LogTruncatedError } from './errors.ts'
 import type { LogBatch, LoggedMessage, LogRead } from './outbox-log.ts'
 import type { OutboxNames } from './outbox-names.ts'
@@ -36,7 +36,6 @@ export interface TimedBatch extends LogBatch {
 export class LogReader {
   readonly #pool: Pool
   readonly #names: OutboxNames
-  readonly #texts: Map<string, string> = new Map()
 
   constructor (pool: Pool, names: OutboxNames) {
     this.#pool = pool
@@ -45,26 +44,21 @@ export class LogReader {
 
   async read (read: LogRead): Promise<TimedBatch> {
     const { after = logStart, limit, upTo, types, shard, aggregate } = read
-    const values: unknown[] = [after.epoch, after.xid, after.position, limit]
-    const conditions: string[] = []
-    const add = (value: unknown): string => `$${values.push(value)}`
-    if (upTo !== undefined) {
-      const place = [add(upTo.epoch), add(upTo.xid), add(upTo.position)]
-      conditions.push(
-        `(log.epoch, log.xid, log.position) <= (${place[0]}::integer, ${place[1]}::bigint, ${
-          place[2]
-        }::bigint)`
-      )
-    }
-    if (types !== undefined) conditions.push(`log.type = ANY (${add(types)}::text[])`)
-    if (shard !== undefined)
-      conditions.push(`${shardOf('log.aggregateid', add(shard.of))} = ${add(shard.at)}::integer`)
-    if (aggregate !== undefined) {
-      conditions.push(
-        `log.aggregatetype = ${add(aggregate.aggregateType)} AND log.aggregateid = ${add(aggregate.key)}`
-      )
-    }
-    const text = this.#text(conditions)
+    const text = `SELECT * FROM ${this.#names.read}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
+    const values = [
+      after.epoch,
+      after.xid,
+      after.position,
+      upTo?.epoch,
+      upTo?.xid,
+      upTo?.position,
+      types,
+      shard?.of,
+      shard?.at,
+      aggregate?.aggregateType,
+      aggregate?.key,
+      limit,
+    ]
     const { rows } = await this.#pool.query<LogRow>({ name: this.#names.statement(text), text, values })
     const [first] = rows
     if (first === undefined) {
@@ -74,40 +68,19 @@ export class LogReader {
     return batchOf(rows, first, read)
   }
 
-  #text (conditions: readonly string[]): string {
-    const key = conditions.join(' ')
-    let text = this.#texts.get(key)
-    if (text === undefined) {
-      text = `
-        WITH here AS MATERIALIZED (
-          SELECT epoch, ${lowestRunning} AS xmin,
-            tail_epoch || '.' || tail_xid || '.' || tail_position AS tail
-          FROM ${this.#names.state} WHERE cluster = ${clusterNow}
-        )
-        SELECT here.epoch AS fence_epoch, here.xmin::text AS fence_xid, here.tail,
-          (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms, event.*
-        FROM here LEFT JOIN LATERAL (
-          SELECT log.epoch, log.xid::text, log.position::text, log.id, log.aggregatetype, log.aggregateid, log.type,
-            log.version, log.payload::text, log.headers::text,
-            (extract(epoch FROM log.created_at) * 1000)::float8 AS created_ms
-          FROM ${this.#names.log} AS log
-          WHERE (log.epoch, log.xid, log.position) > ($1::integer, $2::bigint, $3::bigint)
-            AND (log.epoch, log.xid) < (here.epoch, here.xmin)
-            ${conditions.map((condition) => `AND ${condition}`).join(' ')}
-          ORDER BY log.epoch, log.xid, log.position LIMIT $4
-        ) AS event ON true`
-      this.#texts.set(key, text)
-    }
-    return text
+  /** Whether there is anything to read after `since`. */
+  async hasNews (since: LogPosition): Promise<boolean> {
+    const text = `SELECT xid IS NOT NULL AS news
+      FROM ${this.#names.read}($1, $2, $3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1)`
+    const values = [since.epoch, since.xid, since.position]
+    const { rows: [row] } = await this.#pool.query<{ news: boolean }>({
+      name: this.#names.statement(text),
+      text,
+      values,
+    })
+    // On a copy that has not moved in yet, reading does that.
+    return row?.news ?? true
   }
-}
-
-/**
- * The shard of a key, of `of`. Which hash it is does not matter, as long as all who share the work use the same one: a
- * relay keeps a probe of it beside its checkpoints.
- */
-export function shardOf (key: string, of: string): string {
-  return `mod(hashtextextended(${key}, 0) & 9223372036854775807, ${of}::bigint)`
 }
 
 function batchOf (rows: readonly LogRow[], first: LogRow, { after, upTo, limit }: LogRead): TimedBatch {

@@ -2,7 +2,7 @@ import { type Transaction, transaction } from '../../data/index.ts'
 import { type LogPosition, logStart } from '../events/index.ts'
 import type { Outbox } from './open-outbox.ts'
 import type { LogShard } from './outbox-log.ts'
-import { shardOf } from './read-log.ts'
+import { shardOf } from './shard-of.ts'
 
 /** What is kept about where a relay's shard is. */
 export function checkpointName (relay: string, { at, of }: LogShard): string {

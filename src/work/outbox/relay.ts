@@ -12,16 +12,17 @@ import {
 } from '../../kernel/index.ts'
 import { type Logger, MetricsRegistry } from '../../telemetry/index.ts'
 import type { HeldLease, Leases } from '../lease/index.ts'
+import { alongIndex } from './along-index.ts'
 import { clusterNow, lowestRunning } from './epoch.ts'
 import { RelayBehindError } from './errors.ts'
 import type { Outbox } from './open-outbox.ts'
 import { ParkedEvents } from './parked-events.ts'
 import type { Publisher } from './publisher.ts'
-import { shardOf } from './read-log.ts'
 import { RelayMembers } from './relay-members.ts'
 import { relayMetrics } from './relay-metrics.ts'
 import { RelayShard } from './relay-shard.ts'
 import { checkpointName, divide } from './relay-shards.ts'
+import { shardOf } from './shard-of.ts'
 
 export interface RelayOptions {
   readonly outbox: Outbox
@@ -122,8 +123,9 @@ class OutboxRelay implements Relay {
 
   async check (): Promise<void> {
     const { outbox: { pool, names } } = this.#options
-    const { rows: [row] } = await pool.query<{ lag_ms: number | null }>(
-      `SELECT max(extract(epoch FROM clock_timestamp() - first.created_at))::float8 * 1000 AS lag_ms
+    const { rows: [row] } = await alongIndex(pool, (tx) =>
+      tx.query<{ lag_ms: number | null }>(
+        `SELECT max(extract(epoch FROM clock_timestamp() - first.created_at))::float8 * 1000 AS lag_ms
         FROM ${names.state} AS here CROSS JOIN ${names.relays} AS relay
         CROSS JOIN LATERAL generate_series(0, relay.shards - 1) AS at
         JOIN ${names.readers} AS reader ON reader.name = 'relay ' || $1::text || ' ' || at || '/' || relay.shards
@@ -135,8 +137,8 @@ class OutboxRelay implements Relay {
           ORDER BY log.epoch, log.xid, log.position LIMIT 1
         ) AS first
         WHERE relay.relay = $1 AND here.cluster = ${clusterNow}`,
-      [this.name]
-    )
+        [this.name]
+      ))
     const lagMs = row?.lag_ms ?? 0
     if (lagMs >= this.#settings.behindAfterMs) throw new RelayBehindError(this.name, lagMs, this.#refusal)
   }

@@ -83,10 +83,10 @@ async function empty (tx: Transaction, segment: number, options: RetentionOption
     `AND saved_at > now() - ${forsakeAfterMs} * interval '1 ms'` :
     ''
   const { rows: [wanted] } = await tx.query(
-    `SELECT FROM ${names.readers} AS reader WHERE EXISTS (
-      SELECT FROM ${partition} AS log
-      WHERE (log.epoch, log.xid, log.position) > (reader.epoch, reader.xid, reader.position)
-    ) ${forsaken} LIMIT 1`
+    `SELECT FROM ${names.readers} AS reader, (
+      SELECT epoch, xid, position FROM ${partition} ORDER BY epoch DESC, xid DESC, position DESC LIMIT 1
+    ) AS last
+    WHERE (last.epoch, last.xid, last.position) > (reader.epoch, reader.xid, reader.position) ${forsaken} LIMIT 1`
   )
   if (wanted !== undefined) return false
   await tx.query(

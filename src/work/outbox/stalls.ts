@@ -1,4 +1,5 @@
 import type { Pool } from 'pg'
+import { alongIndex } from './along-index.ts'
 import { clusterNow, lowestRunning } from './epoch.ts'
 import type { Stall } from './outbox-log.ts'
 import type { OutboxNames } from './outbox-names.ts'
@@ -36,10 +37,11 @@ export async function findStall (pool: Pool, { log, state }: OutboxNames): Promi
     SELECT pid, query, state, application, user_name,
       coalesce(extract(epoch FROM clock_timestamp() - since), 0)::float8 * 1000 AS age_ms,
       (SELECT count(*)::integer FROM (
-        SELECT FROM ${log} AS log, here WHERE (log.epoch, log.xid) >= (here.epoch, here.xmin) LIMIT ${countedUpTo}
+        SELECT FROM ${log} AS log, here WHERE (log.epoch, log.xid) >= (here.epoch, here.xmin)
+        ORDER BY log.epoch, log.xid, log.position LIMIT ${countedUpTo}
       ) AS held) AS held
     FROM blocker LIMIT 1`
-  const { rows: [row] } = await pool.query<StallRow>(text)
+  const { rows: [row] } = await alongIndex(pool, (tx) => tx.query<StallRow>(text))
   if (row === undefined) return undefined
   const { pid, query, state: activity, application, user_name: user, age_ms: ageMs, held } = row
   return { pid: pid ?? undefined, query, state: activity, application, user, ageMs, held }

@@ -28,6 +28,12 @@ const tellLogMs = 1_000
 const saveMs = 50
 /** And one that has moved with the end of the log, without any event. */
 const idleMs = 10_000
+/**
+ * Steps of a build beside the live one grow up to so many times the projection's batch: a row that many events change is
+ * written once a step. They do not grow beyond a text of so many characters, nor while a step takes longer than this, in
+ * milliseconds: nobody reads what is emitted meanwhile before its transaction has ended.
+ */
+const aside = { times: 5, characters: 8_000_000, ms: 100 } as const
 
 /**
  * Applies events to one build, in their order and each once. Of several processes that apply to one build by mistake,
@@ -42,7 +48,7 @@ export class Applier {
   #reached: LogPosition
   #savedMs: number
   #toldMs = Number.NEGATIVE_INFINITY
-  /** Events of a step: all of a batch, fewer after a failure. */
+  /** Events of a step: those of a batch; fewer after a failure, more in a build that nobody reads yet. */
   #step: number
   #failures = 0
   #skipped: ReadonlySet<string> = new Set()
@@ -141,9 +147,10 @@ export class Applier {
   }
 
   async #apply (messages: readonly LoggedMessage[], next: LogPosition, signal: AbortSignal): Promise<void> {
-    const { projection, store, onMoved, logger } = this.#parts
+    const { projection, store, onMoved, logger, clock } = this.#parts
     const { build } = this
     const due = messages.filter(({ id }) => !this.#skipped.has(id))
+    const startedMs = clock.now()
     try {
       await transaction(store.pool, async (tx) => {
         await store.move(tx, build, this.#saved, next, due.length)
@@ -158,9 +165,20 @@ export class Applier {
     }
     this.#moved(next)
     this.#failures = 0
-    this.#step = Math.min(projection.batch, this.#step * 2)
+    this.#step = this.#stepAfter(messages, clock.now() - startedMs)
     onMoved(build, next, due.length)
     await this.#tellLog()
+  }
+
+  /** Twice the last one, as far as there may be larger ones. */
+  #stepAfter (messages: readonly LoggedMessage[], tookMs: number): number {
+    const { batch } = this.#parts.projection
+    if (this.build.state === 'live' || this.#step < batch) return Math.min(batch, this.#step * 2)
+    const characters = messages.reduce((sum, { payload }) => sum + payload.length, 0)
+    if (tookMs > aside.ms || characters > aside.characters)
+      return Math.max(batch, Math.floor(this.#step / 2))
+    const isLarge = tookMs > aside.ms / 2 || characters > aside.characters / 2
+    return isLarge ? this.#step : Math.min(batch * aside.times, this.#step * 2)
   }
 
   /** Steps get smaller until the event is found that cannot be applied. */

@@ -31,7 +31,12 @@ export interface ProjectionOptions {
   readonly on: readonly EventType[]
   /** How far it may be behind the events; beyond that `check` fails. @default '5s' */
   readonly lag?: Duration
-  /** Events of one transaction, at most. @default 2000 */
+  /**
+   * Events of one transaction, at most; up to five times as many in a build that nobody reads yet, as long as its
+   * transactions are short.
+   *
+   * @default 2000
+   */
   readonly batch?: number
   /**
    * The columns in which an old and a new build must agree before the new one takes its place, by table. Leave out what

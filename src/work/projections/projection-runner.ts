@@ -10,6 +10,8 @@ import type { ProjectionMetrics } from './metrics.ts'
 export interface RunnerParts extends ApplierParts {
   readonly leases: Leases
   readonly metrics: ProjectionMetrics
+  /** Hears that a build was brought to its end here: it is live, or refused. */
+  readonly onBuilt: () => void
 }
 
 /** Between looks whether there is something to do, or to take over, in milliseconds. */
@@ -116,6 +118,7 @@ export class ProjectionRunner {
       const signal = AbortSignal.any([this.#stopping.signal, lease.signal])
       if (await new Builder(this.#parts, current).run(signal))
         this.#replaced.abort(new Error('a new build is live'))
+      this.#parts.onBuilt()
       this.nudge()
     })
   }

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { waitUntil } from '../../engines/wait-until.fixture.ts'
 import { Deadline, manualClock, openContext, runWithContext } from '../../kernel/index.ts'
 import type { LogPosition } from '../events/index.ts'
+import { quiet } from '../outbox/outbox.fixture.ts'
 import { Applier } from './applier.ts'
 import { BuildStore } from './build-store.ts'
 import { ProjectionDifferenceError } from './errors.ts'
@@ -211,6 +212,7 @@ test('a new version is built beside the old one, which is read until then', asyn
 test('of two that apply to one build by mistake, one gets each step committed, and the other hears of it', async () => {
   await using t = await projectionTest()
   for (let n = 0; n < 30; n++) await t.sell('tea', 1)
+  await quiet(t.pool)
   const projection = bestSellers({ batch: 3 })
   await BuildStore.prepare(t.pool, undefined)
   const store = new BuildStore(t.pool, undefined)
@@ -229,6 +231,44 @@ test('of two that apply to one build by mistake, one gets each step committed, a
   assert.deepEqual(ends.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected'])
   assert.equal(ends.find((end) => end.status === 'rejected')?.reason.code, 'PROJECTION_BUILD_MOVED')
   assert.deepEqual(await t.rows(), ['tea:30'])
+})
+
+test('a build that nobody reads yet takes larger steps than the live one, unless others would wait for them', async () => {
+  await using t = await projectionTest()
+  for (let n = 0; n < 60; n++) await t.sell('tea', 1)
+  await quiet(t.pool)
+  await BuildStore.prepare(t.pool, undefined)
+  const store = new BuildStore(t.pool, undefined)
+  const clock = manualClock()
+  const stepsOf = async (stepMs: number): Promise<readonly number[]> => {
+    const steps: number[] = []
+    const plain = bestSellers()
+    const projection = bestSellers({
+      batch: 3,
+      version: 1 + stepMs,
+      async apply (events, applying) {
+        steps.push(events.length)
+        clock.advance(stepMs)
+        await plain.apply(events, applying)
+      },
+    })
+    const build = await store.begin(projection, { epoch: 0, xid: 0n, position: 0n })
+    const applier = new Applier({
+      projection,
+      store,
+      log: t.outbox,
+      logger: undefined,
+      clock,
+      random: () => 0,
+      onMoved: () => {},
+    }, build)
+    await applier.catchUp(undefined, new AbortController().signal)
+    assert.equal(steps.reduce((sum, step) => sum + step), 60)
+    return steps
+  }
+  assert.equal(Math.max(...await stepsOf(0)), 3, 'the live one')
+  assert.equal(Math.max(...await stepsOf(1)), 15, 'one beside it')
+  assert.equal(Math.max(...await stepsOf(200)), 3, 'one beside it, whose steps take long')
 })
 
 test('no build is begun where the log no longer has its first events, unless it does without them', async () => {

@@ -125,6 +125,7 @@ export async function openProjections (options: ProjectionsOptions): Promise<Pro
   const metrics = new Map(projections.map(({ name }) => [name, projectionMetrics(registry, name)]))
   const workers = new Set<ProjectionsWorker>()
   const runners = new Map<string, ProjectionRunner>()
+  let built = Promise.withResolvers<void>()
 
   const named = (name: string): Projection => {
     const projection = byName.get(name)
@@ -145,6 +146,10 @@ export async function openProjections (options: ProjectionsOptions): Promise<Pro
       const { applied } = metrics.get(projection.name)!
       applied[build.state === 'live' ? 'live' : 'building'].add(events)
       if (build.state === 'live') freshness.tell(projection.name, position)
+    },
+    onBuilt () {
+      built.resolve()
+      built = Promise.withResolvers()
     },
   })
 
@@ -222,6 +227,8 @@ export async function openProjections (options: ProjectionsOptions): Promise<Pro
     runners.get(name)?.nudge()
     for (;;) {
       signal?.throwIfAborted()
+      // What this process builds itself, it hears of; what others do it has to ask for.
+      const { promise: builtHere } = built
       const build = await store.find(name, number)
       if (build === undefined)
         throw new Error(`build ${number} of the projection ${name} was replaced by another one`)
@@ -231,7 +238,7 @@ export async function openProjections (options: ProjectionsOptions): Promise<Pro
       const isFirst = build.state === 'live' && builds.every(({ state }) => state !== 'live')
       if (build.state === 'live' && (!isFirst || (await status(name)).lagMs === 0))
         return { build: number, version, events, seconds: (clock.now() - startedMs) / 1000, difference }
-      await sleep(clock, rebuildPollMs, signal)
+      await Promise.race([sleep(clock, rebuildPollMs, signal), builtHere])
     }
   }
 
