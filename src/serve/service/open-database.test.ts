@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import pg from 'pg'
 import { type TestDatabase, testDatabase } from '../../engines/embedded/embedded.fixture.ts'
+import { waitUntil } from '../../engines/wait-until.fixture.ts'
 import { testEnvironment } from './environment.fixture.ts'
 import { openDatabase } from './open-database.ts'
 
@@ -43,5 +44,37 @@ test('a size that was asked for and does not fit stops the boot, naming the sett
   await assert.rejects(sizeFor({ PLIMSOLL_WORKERS: '4', PLIMSOLL_DATABASE_POOL_SIZE: '60' }), {
     code: 'SETTING_INVALID',
     message: /^database\.poolSize must be /,
+  })
+})
+
+/** How many connections jobs get at once, of a worker that nobody else uses. */
+async function workersShare (env: Readonly<Record<string, string>>): Promise<number> {
+  await using environment = await testEnvironment({
+    DATABASE_URL: database.url,
+    PLIMSOLL_DATABASE_WAIT: '60s',
+    ...env,
+  })
+  const { data } = await openDatabase('shop', { schema: 'shop', migrations }, environment)
+  const background = data.reserve('worker')
+  const asked = Array.from({ length: data.options.max }, () => background.connect())
+  await waitUntil('all are lent that may be', () => data.waitingCount > 0 && data.totalCount > data.idleCount)
+  const given = data.options.max - data.waitingCount
+  // A request is served all the same.
+  await data.query('select 1')
+  for (const each of asked) void each.then((client) => client.release())
+  await Promise.all(asked)
+  return given
+}
+
+test('jobs leave a third of the connections to requests, or as many as the setting says', async () => {
+  assert.equal(await workersShare({}), 7)
+  assert.equal(await workersShare({ PLIMSOLL_ROLE: 'work' }), 9)
+  assert.equal(await workersShare({ PLIMSOLL_DATABASE_RESERVE: '5' }), 5)
+})
+
+test('a reserve that leaves background work no connection stops the boot', async () => {
+  await assert.rejects(sizeFor({ PLIMSOLL_DATABASE_POOL_SIZE: '4', PLIMSOLL_DATABASE_RESERVE: '4' }), {
+    code: 'SETTING_INVALID',
+    message: /^database\.reserve must be below the 4 connections/,
   })
 })

@@ -71,7 +71,8 @@ export async function openDatabase (
   const notes = new WriteNotes()
   const observer = statementWatch({ mode: watch, registry, logger })
   const observers: readonly StatementObserver[] = replicas.length === 0 ? [observer] : [observer, notes]
-  const governed = { waitMs, statementTimeouts, preparedStatements }
+  const reserves = { interactive: reserveOf(settings, pool.options.max) }
+  const governed = { waitMs, statementTimeouts, preparedStatements, reserves }
   const data = governPool(pool, { ...governed, registry, observers })
   const reads = await openReads({
     primary: data,
@@ -85,4 +86,20 @@ export async function openDatabase (
   })
   await lifecycle.start({ name: 'reads', close: () => reads.close() })
   return { data, reads, cursors: cursorKeys(secrets.map((secret) => derivedSecret(secret, 'cursors'))) }
+}
+
+/** What jobs and other background work leave alone, so that requests and the upkeep of leases never wait for them. */
+function reserveOf (
+  { role, database: { reserve } }: ServiceEnvironment['settings'],
+  poolSize: number
+): number {
+  if (reserve === 'auto') return Math.min(role === 'work' ? 1 : Math.floor(poolSize / 3), poolSize - 1)
+  if (reserve >= poolSize) {
+    throw new SettingError(
+      'database.reserve',
+      `below the ${poolSize} connections of the pool, so that background work gets one`,
+      reserve
+    )
+  }
+  return reserve
 }

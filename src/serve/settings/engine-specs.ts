@@ -19,6 +19,13 @@ export const engineSpecs: readonly SettingSpec[] = [
     help:
       'Connections to the database for each worker; auto is 10, or fewer where the database has not so many for all.',
   }),
+  spec('database.reserve', {
+    kind: integerOrAuto({ least: 0 }),
+    group,
+    default: 'auto',
+    help:
+      'Connections of each worker that background work may not take, jobs say; auto is a third, or 1 in the role work.',
+  }),
   spec('database.wait', {
     kind: duration({ above: 0 }),
     group,

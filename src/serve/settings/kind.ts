@@ -62,14 +62,14 @@ export function integer ({ least }: { least: number }): Kind<number> {
 }
 
 /** A whole number of at least 1, or `auto`. */
-export function integerOrAuto (): Kind<number | 'auto'> {
+export function integerOrAuto ({ least }: { readonly least: number } = { least: 1 }): Kind<number | 'auto'> {
   return {
     ...plain,
     placeholder: 'N|auto',
     fromText: numberFromText,
     read (data, setting) {
-      if (data === 'auto' || isWholeNumber(data, 1)) return data
-      throw new SettingError(setting, 'a whole number of at least 1, or "auto"', data)
+      if (data === 'auto' || isWholeNumber(data, least)) return data
+      throw new SettingError(setting, `a whole number of at least ${least}, or "auto"`, data)
     },
   }
 }
