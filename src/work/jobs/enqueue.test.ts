@@ -133,7 +133,7 @@ test('a key with a window stays taken after its job has ended', async () => {
 })
 
 test('a delayed job does not begin before its time, and soon after it', async () => {
-  const lateMs: number[] = []
+  let lateMs: number[] = []
   const job = defineJob('later', {
     input,
     async run ({ n }) {
@@ -142,16 +142,20 @@ test('a delayed job does not begin before its time, and soon after it', async ()
   })
   const { pool, worker } = await yard.launch([job])
   await worker.start()
-  const startMs = Date.now()
-  for (const afterMs of [300, 500, 700, 900]) {
-    await job.enqueue(pool, { n: startMs + afterMs }, { runAt: new Date(startMs + afterMs) })
+  const isSoon = (): boolean => lateMs.filter((ms) => ms < 150).length >= 4
+  // Upkeep alone finds them once a second, so that never four of five are soon. A busy machine may stand still for a moment.
+  for (let round = 0; round < 3 && !isSoon(); round++) {
+    lateMs = []
+    const startMs = Date.now()
+    for (const afterMs of [300, 500, 700, 900]) {
+      await job.enqueue(pool, { n: startMs + afterMs }, { runAt: new Date(startMs + afterMs) })
+    }
+    await job.enqueue(pool, { n: startMs + 1_100 }, { delay: Math.max(1, startMs + 1_100 - Date.now()) })
+    await waitUntil('all have run', () => lateMs.length === 5)
+    assert.ok(lateMs.every((ms) => ms >= -5), lateMs.join(' '))
   }
-  await job.enqueue(pool, { n: startMs + 1_100 }, { delay: startMs + 1_100 - Date.now() })
-  await waitUntil('all have run', () => lateMs.length === 5)
   await worker.close()
-  assert.ok(lateMs.every((ms) => ms >= -5), lateMs.join(' '))
-  // Upkeep alone finds them once a second. A busy machine may be slow once.
-  assert.ok(lateMs.filter((ms) => ms < 150).length >= 4, lateMs.join(' '))
+  assert.ok(isSoon(), lateMs.join(' '))
 })
 
 test('a job that was not begun in time is not run any more', async () => {

@@ -247,7 +247,11 @@ test('a job begins within milliseconds of its commit, whoever enqueues it, thoug
   await runner.worker.start()
   const claims = (): number => counted(runner.registry, 'plimsoll_jobs_claims_total', { outcome: 'empty' })
   await runner.pool.query('select pg_sleep(1.5)')
-  for (const ship of [runner, web, runner, web]) {
+  // By asking alone it would be half a second on average. A busy machine may be slow once, or stand still for a while.
+  const isPrompt = (): boolean => waits.slice(-4).filter((ms) => ms < 200).length >= 3
+  const four = [runner, web, runner, web]
+  for (const ship of [...four, ...four]) {
+    if (waits.length === four.length && isPrompt()) break
     const [had, asked, sinceMs] = [waits.length, claims(), performance.now()]
     await ship.pool.query('select pg_sleep(1.5)')
     const [questions, seconds] = [claims() - asked, (performance.now() - sinceMs) / 1_000]
@@ -256,8 +260,7 @@ test('a job begins within milliseconds of its commit, whoever enqueues it, thoug
     await waitUntil('it has run', () => waits.length > had)
   }
   await runner.worker.close()
-  // By asking alone it would be half a second on average. A busy machine may be slow once.
-  assert.ok(waits.filter((ms) => ms < 200).length >= 3, waits.join(' '))
+  assert.ok(isPrompt(), waits.join(' '))
 })
 
 test('each run of a schedule is enqueued once, however many workers there are, and in its own transaction', async () => {
