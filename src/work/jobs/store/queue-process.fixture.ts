@@ -19,7 +19,8 @@ export interface LedgerJob {
 }
 
 const tier = 'ledger'
-const leaseMs = 500
+/** Longer than any pause that a busy machine makes of itself: only who is stopped or killed loses it. */
+const leaseMs = 1_500
 
 process.once('message', (order) => void run(order as QueueOrder))
 process.once('disconnect', () => process.exit())
