@@ -42,7 +42,7 @@ async function kill (child: ChildProcess): Promise<void> {
 }
 
 test('runners are killed at random: each saga ends, money moves at most once, and only for what is sent', {
-  timeout: 120_000,
+  timeout: 280_000,
 }, async (t) => {
   t.diagnostic(`SAGA_FAULT_SEED=${seed}`)
   const random = seededRandom(seed)
@@ -84,7 +84,7 @@ test('runners are killed at random: each saga ends, money moves at most once, an
         'select count(*)::int as count from plimsoll_saga where ended_at is null'
       )
       return left?.count === 0
-    }, 60_000)
+    }, 200_000)
     await checkLedger(
       pool,
       (await (await fetch(`${paymentsUrl}/ledger`)).json() as { moves: Move[] }).moves,
