@@ -167,9 +167,9 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
     if (error instanceof AnsweredElsewhere) return sendStored(error.answer, request.context as RequestUnit)
     const problem = problemOf(error)
     const retryAfter = retryAfterOf(error)
-    // Who says when to come back has not failed: it is counted by what refuses, and a line each would be one too many.
     if (retryAfter !== undefined) void reply.header('retry-after', retryAfter)
-    else if (problem.statusCode >= 500) {
+    // What refuses and says when to come back has not failed: it is counted there, and a line each would be one too many.
+    if (problem.statusCode >= 500 && (retryAfter === undefined || error instanceof Problem)) {
       request.log.error({ err: error, code: problem.code }, 'request failed')
       if (request.context instanceof RequestUnit) request.context.span?.fail(error)
     }

@@ -75,3 +75,11 @@ test('an error of a known kind may say when to come back, in whole seconds that 
   )
     assert.equal(retryAfterOf(error), undefined)
 })
+
+test('a problem that has retryAfterSeconds says when to come back', () => {
+  const ask = (retryAfterSeconds: unknown): number | undefined =>
+    retryAfterOf(new Problem(requestProblems.ROUTE_NOT_FOUND, { extensions: { retryAfterSeconds } }))
+  assert.equal(ask(3), 3)
+  assert.equal(ask(2.1), 3)
+  for (const none of [undefined, '3', -1, Number.NaN]) assert.equal(ask(none), undefined)
+})

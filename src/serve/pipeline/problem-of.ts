@@ -72,11 +72,17 @@ export function problemOf (error: unknown): Problem {
 
 /**
  * When the client may come back, in whole seconds, if the error says so: by `retryAfterMs`, on an error that brings its
- * kind with it.
+ * kind with it; of a problem, by its member `retryAfterSeconds`.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
  */
 export function retryAfterOf (error: unknown): number | undefined {
+  if (error instanceof Problem) {
+    const { retryAfterSeconds } = error.extensions
+    return typeof retryAfterSeconds === 'number' && retryAfterSeconds >= 0 ?
+      Math.ceil(retryAfterSeconds) :
+      undefined
+  }
   const { problemKind, retryAfterMs }: KnownError = typeof error === 'object' && error !== null ? error : {}
   if (problemKind === undefined || typeof retryAfterMs !== 'number' || !(retryAfterMs >= 0)) return undefined
   // Rounded up, so that a client that waits exactly so long is not early.

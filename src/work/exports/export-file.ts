@@ -48,9 +48,8 @@ export function exportFile (
     bytes: row.bytes,
     etag: `"${row.id}"`,
     leftMs,
-    read: (range = {}, signal) => Readable.from(bytesOf(files, store, range, signal), { objectMode: false }),
-    readPlain: (signal) =>
-      Readable.from(decodeParts(streamsOf(files, store, signal), row.coding), { objectMode: false }),
+    read: (range = {}, signal) => leavable((left) => bytesOf(files, store, range, left), signal),
+    readPlain: (signal) => leavable((left) => decodeParts(streamsOf(files, store, left), row.coding), signal),
     async link (forMs) {
       const [only, ...others] = files
       if (only === undefined || others.length > 0) return undefined
@@ -81,6 +80,25 @@ function fileNameOf (row: ExportRow, definition: ExportDefinition | undefined): 
   // No path, no control character: what is left is for the client to judge.
   const base = (chosen ?? '').replaceAll(/[\p{Cc}\p{Cf}\p{Cs}/\\:"<>|?*]/gu, '_').slice(0, 120)
   return `${base === '' || base.startsWith('.') ? `${row.name}-${day}` : base}.${row.format}`
+}
+
+/**
+ * A stream of what a generator gives, which lets go of the store as soon as nobody reads any more. A generator alone
+ * would wait for the bytes that it has asked for, and a store may be silent.
+ */
+function leavable (
+  piecesOf: (signal: AbortSignal) => AsyncIterable<Buffer>,
+  signal: AbortSignal | undefined
+): Readable {
+  const left = new AbortController()
+  const pieces = piecesOf(signal === undefined ? left.signal : AbortSignal.any([left.signal, signal]))
+  const stream = Readable.from(pieces, { objectMode: false })
+  const destroy = stream._destroy
+  stream._destroy = (error, callback) => {
+    left.abort(error ?? undefined)
+    destroy.call(stream, error, callback)
+  }
+  return stream
 }
 
 async function* bytesOf (

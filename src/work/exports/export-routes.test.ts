@@ -1,6 +1,9 @@
 import fc from 'fast-check'
 import Fastify, { type FastifyInstance } from 'fastify'
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { get } from 'node:http'
+import { Readable } from 'node:stream'
 import { after, before, test, type TestContext } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import pg from 'pg'
@@ -8,10 +11,16 @@ import { type TestDatabase, testDatabase } from '../../engines/embedded/embedded
 import { Deadline, openContext, runWithContext } from '../../kernel/index.ts'
 import { exportInstead, exportResponder } from './export-responder.ts'
 import { exportRoutes, type ExportRoutesOptions } from './export-routes.ts'
-import { entriesExport, makeEntries, openTestExports, type TestExports } from './exports.fixture.ts'
+import {
+  entriesExport,
+  makeEntries,
+  openTestExports,
+  type TestExports,
+  testStore,
+} from './exports.fixture.ts'
 import type { OpenExportsOptions } from './exports.ts'
 import { readRange } from './read-range.ts'
-import { s3Store } from './store/index.ts'
+import { type FileStore, s3Store, StoreUnavailableError } from './store/index.ts'
 import { mockS3 } from './store/s3-mock.fixture.ts'
 
 let database: TestDatabase
@@ -223,6 +232,49 @@ test('a part that is missing, or cut off, breaks the download instead of ending 
   await assert.rejects(fetch(`${base}${url}/file`).then((answer) => answer.arrayBuffer()))
   await store.delete([last])
   await assert.rejects(fetch(`${base}${url}/file`).then((answer) => answer.arrayBuffer()))
+})
+
+test('a store that gives nothing is a 503 that says so, not an answer that breaks off', async (t) => {
+  const kept = await testStore(t)
+  const store: FileStore = {
+    ...kept,
+    async read () {
+      throw new StoreUnavailableError('read it', 'SlowDown')
+    },
+  }
+  const { app, make } = await serve(t, {}, { store })
+  const url = `${await make()}/file`
+  for (const headers of [{}, { 'accept-encoding': 'gzip' }]) {
+    const { statusCode, headers: sent } = await app.inject({ url, headers })
+    assert.equal(statusCode, 503)
+    assert.deepEqual([sent['etag'], sent['content-encoding'], sent['content-disposition']], [
+      undefined,
+      undefined,
+      undefined,
+    ])
+  }
+})
+
+test('a client that leaves a download that stalls takes the read of the store with it', async (t) => {
+  const kept = await testStore(t)
+  const stalled = Promise.withResolvers<Readable>()
+  const store: FileStore = {
+    ...kept,
+    async read (_name, { signal } = {}) {
+      const stream = new Readable({ read () {}, ...(signal && { signal }) })
+      stream.push(Buffer.alloc(10))
+      stalled.resolve(stream)
+      return stream
+    },
+  }
+  const { base, make } = await serve(t, {}, { store })
+  const client = get(`${base}${await make()}/file`, { headers: { 'accept-encoding': 'gzip' } })
+  const stream = await stalled.promise
+  const closed = new Promise((resolve) => stream.on('error', () => {}).once('close', resolve))
+  const [answer] = await once(client, 'response')
+  assert.equal((await once(answer, 'data'))[0].length, 10)
+  client.on('error', () => {}).destroy()
+  await closed
 })
 
 test('DELETE cancels an export, and ends one that is done', async (t) => {

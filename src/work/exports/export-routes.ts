@@ -6,11 +6,14 @@ import type {
   FastifyRequest,
 } from 'fastify'
 import Negotiator from 'negotiator'
-import { currentContext, waitMsFor } from '../../kernel/index.ts'
+import { once } from 'node:events'
+import type { Readable } from 'node:stream'
+import { currentContext, Problem, waitMsFor } from '../../kernel/index.ts'
 import { dispositionOf, type ExportFile } from './export-file.ts'
 import type { ExportOwner } from './export-options.ts'
 import { exportStatusSchema } from './export-status.ts'
 import type { Exports, ExportView } from './exports.ts'
+import { exportProblems } from './problems.ts'
 import { readRange } from './read-range.ts'
 
 export interface ExportRoutesOptions {
@@ -34,6 +37,7 @@ interface ExportParams {
 }
 
 const linkMs = 5 * 60_000
+const storeAgainSeconds = 5
 
 /**
  * The routes of exports, as a Fastify plugin:
@@ -70,18 +74,14 @@ export function exportRoutes (options: ExportRoutesOptions): FastifyPluginAsync 
     reply: FastifyReply
   ): Promise<unknown> {
     const file = await exports.file(request.params.id, await ownerOf(request))
-    const coding = chooseCoding(file, request.headers['accept-encoding'])
-    void reply.type(file.type).header('content-disposition', dispositionOf(file.name))
-      .header('cache-control', 'private, no-transform').header('vary', 'accept-encoding')
-      .header('x-content-type-options', 'nosniff')
-    if (!coding.asKept) {
-      return reply.header('etag', `"${file.etag.slice(1, -1)}-plain"`).send(file.readPlain())
+    if (!readsCoding(request, file)) {
+      const plain = await begun(file.readPlain(currentContext()?.signal))
+      return describe(reply, file).header('etag', `"${file.etag.slice(1, -1)}-plain"`).send(plain)
     }
     const link = links ? await file.link(linkMs) : undefined
-    if (link !== undefined) return reply.header('cache-control', 'no-store').redirect(link, 302)
-    if (file.coding !== 'identity') void reply.header('content-encoding', file.coding)
-    void reply.header('etag', file.etag).header('accept-ranges', 'bytes')
-    if (request.headers['if-none-match'] === file.etag) return reply.code(304).send()
+    if (link !== undefined)
+      return describe(reply, file).header('cache-control', 'no-store').redirect(link, 302)
+    if (request.headers['if-none-match'] === file.etag) return describeKept(reply, file).code(304).send()
     return sendBytes(file, request, reply)
   }
 
@@ -125,26 +125,57 @@ function knownVersion (etag: string | undefined): number | undefined {
 }
 
 /** A client that does not read the file's coding gets the file without. */
-function chooseCoding (
-  { coding }: ExportFile,
-  acceptEncoding: string | string[] | undefined
-): { readonly asKept: boolean } {
-  if (coding === 'identity') return { asKept: true }
-  if (acceptEncoding === undefined) return { asKept: false }
-  const negotiator = new Negotiator({ headers: { 'accept-encoding': String(acceptEncoding) } })
+function readsCoding ({ headers }: FastifyRequest, { coding }: ExportFile): boolean {
+  const { 'accept-encoding': accepted } = headers
+  if (coding === 'identity') return true
+  if (accepted === undefined) return false
   // Whoever reads the coding gets it, whatever else they read: unpacking the file here helps nobody.
-  return { asKept: negotiator.encodings([coding]).includes(coding) }
+  return new Negotiator({ headers: { 'accept-encoding': String(accepted) } }).encodings([coding]).includes(
+    coding
+  )
 }
 
-function sendBytes (file: ExportFile, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const { range, 'if-range': ifRange } = request.headers
+async function sendBytes (
+  file: ExportFile,
+  { headers: { range, 'if-range': ifRange } }: FastifyRequest,
+  reply: FastifyReply
+): Promise<FastifyReply> {
   const asked = ifRange === undefined || ifRange === file.etag ? readRange(range, file.bytes) : undefined
-  if (asked === 'none') {
-    void reply.removeHeader('content-encoding').removeHeader('content-disposition')
-    return reply.code(416).header('content-range', `bytes */${file.bytes}`).send()
+  if (asked === 'none')
+    return describeKept(reply, file).removeHeader('content-encoding').removeHeader('content-disposition')
+      .code(416).header('content-range', `bytes */${file.bytes}`).send()
+  const bytes = await begun(file.read(asked, currentContext()?.signal))
+  const { start, end } = asked ?? { start: 0, end: file.bytes - 1 }
+  if (asked !== undefined) void reply.code(206).header('content-range', `bytes ${start}-${end}/${file.bytes}`)
+  return describeKept(reply, file).header('content-length', end - start + 1).send(bytes)
+}
+
+/**
+ * A stream whose first bytes are there: a store that gives none is answered as such, and not by breaking off an answer
+ * that has begun.
+ */
+async function begun (stream: Readable): Promise<Readable> {
+  try {
+    await once(stream, 'readable')
+    return stream
+  } catch (error) {
+    stream.destroy()
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code !== 'FILE_STORE_UNAVAILABLE' && code !== 'FILE_MISSING') throw error
+    const extensions = { retryAfterSeconds: storeAgainSeconds }
+    const detail = 'The store of the file gives none of it at the moment.'
+    throw new Problem(exportProblems.EXPORT_STORE_UNAVAILABLE, { detail, extensions, cause: error })
   }
-  if (asked === undefined) return reply.header('content-length', file.bytes).send(file.read())
-  const { start, end } = asked
-  return reply.code(206).header('content-length', end - start + 1)
-    .header('content-range', `bytes ${start}-${end}/${file.bytes}`).send(file.read(asked))
+}
+
+function describe (reply: FastifyReply, { type, name }: ExportFile): FastifyReply {
+  return reply.type(type).header('content-disposition', dispositionOf(name))
+    .header('cache-control', 'private, no-transform').header('vary', 'accept-encoding')
+    .header('x-content-type-options', 'nosniff')
+}
+
+/** As {@link describe}, of the bytes as they are kept. */
+function describeKept (reply: FastifyReply, file: ExportFile): FastifyReply {
+  if (file.coding !== 'identity') void reply.header('content-encoding', file.coding)
+  return describe(reply, file).header('etag', file.etag).header('accept-ranges', 'bytes')
 }

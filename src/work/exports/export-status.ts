@@ -90,11 +90,15 @@ export function statusOf (row: ExportRow, path: string): ExportStatus {
 export function retryAfterSeconds (row: ExportRow): number | undefined {
   if (row.state === 'queued') return 2
   if (row.state !== 'running') return undefined
+  // Looked at twice on the way to the end.
+  return Math.min(30, Math.max(1, Math.ceil(leftMsOf(row) / 2_000)))
+}
+
+/** How long an export that runs still takes if it goes on as it has; as long again while it has no share. */
+export function leftMsOf (row: ExportRow): number {
   const { share = 0 } = shareOf(row)
   const sinceMs = row.nowMs - (row.startedAtMs ?? row.nowMs)
-  // As long as it takes to the end if it goes on as it has; looked at twice.
-  const leftMs = share > 0 ? sinceMs * (1 - share) / share : sinceMs
-  return Math.min(30, Math.max(1, Math.ceil(leftMs / 2_000)))
+  return share > 0 ? sinceMs * (1 - share) / share : sinceMs
 }
 
 function shareOf ({ state, rows, estimatedRows }: ExportRow): { readonly share?: number } {

@@ -6,6 +6,7 @@ export interface LedgerStatements {
   readonly versions: readonly (readonly string[])[]
   readonly lockSubject: string
   readonly usage: string
+  readonly occupants: string
   readonly create: string
   readonly begin: string
   readonly note: string
@@ -100,6 +101,8 @@ export function ledgerStatements (schema: string | undefined): LedgerStatements 
     usage: `SELECT count(*) FILTER (WHERE ${isOpen})::int AS open,
         coalesce(sum(bytes) FILTER (WHERE state <> 'cancelled'), 0)::float8 AS bytes
       FROM ${exported} WHERE NOT swept AND ${ofSubject}`,
+    occupants: `SELECT ${columns}, ${ms('sweep_at')} AS "sweepAtMs" FROM ${exported}
+      WHERE NOT swept AND ${ofSubject} LIMIT 10000`,
     create: `INSERT INTO ${exported} (id, name, tenant, owner, input, format, coding, job)
       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING ${columns}`,
     // What was counted after the last durable part is counted again.

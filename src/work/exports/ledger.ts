@@ -51,6 +51,12 @@ export interface ExportRow extends ExportProgress {
   readonly nowMs: number
 }
 
+/** An export that counts against a limit. */
+export interface Occupant extends ExportRow {
+  /** When its files are deleted; null while that is not known. */
+  readonly sweepAtMs: number | null
+}
+
 /** Why an export failed, for those who run the service. */
 export interface ExportFault {
   readonly name: string
@@ -111,6 +117,11 @@ export class ExportLedger {
       owner,
     ])
     return usage!
+  }
+
+  /** What is counted in {@link usage}, each by itself; of more than 10,000 some. */
+  async occupants (tx: Transaction, tenant: string, owner: string): Promise<readonly Occupant[]> {
+    return (await tx.query<Occupant>(this.#sql.occupants, [tenant, owner])).rows
   }
 
   async create (tx: Transaction, row: NewExport): Promise<ExportRow> {

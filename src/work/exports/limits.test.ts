@@ -107,6 +107,8 @@ test('of many who ask at once, a tenant gets as many exports as it may have', as
     refused.every(({ reason }) => reason.code === 'EXPORT_LIMIT_EXCEEDED' && reason.statusCode === 429)
   )
   assert.equal(queue.waiting, 3)
+  // By its own exports, of which all wait.
+  assert.deepEqual(refused.map(({ reason }) => reason.extensions.retryAfterSeconds), [30, 30, 30, 30, 30])
   await exports.request(small, { below: 5 }, { tenant: 'idle' })
   await queue.run()
   await exports.request(small, { below: 5 }, { tenant: 'busy' })
@@ -125,7 +127,13 @@ test('files that are kept take room, until they are deleted', async (t) => {
   const { status } = await exports.request(small, {}, owner)
   await queue.run()
   assert.ok((await exports.status(status.id, owner)).status.bytes > 102_400)
-  await assert.rejects(exports.request(small, {}, owner), { code: 'EXPORT_LIMIT_EXCEEDED' })
+  await assert.rejects(exports.request(small, {}, owner), ({ code, extensions }) => {
+    assert.equal(code, 'EXPORT_LIMIT_EXCEEDED')
+    // A day, the quarter of an hour after it, and a round of upkeep.
+    const { retryAfterSeconds } = extensions
+    assert.ok(retryAfterSeconds > 86_400 && retryAfterSeconds <= 87_360, String(retryAfterSeconds))
+    return true
+  })
   const ended = await exports.cancel(status.id, owner)
   assert.equal(ended.status.state, 'expired')
   assert.deepEqual((await namesIn(store)).filter((name) => name.startsWith(status.id)), [])

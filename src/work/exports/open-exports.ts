@@ -1,5 +1,5 @@
 import type { Pool } from 'pg'
-import { transaction } from '../../data/index.ts'
+import { type Transaction, transaction } from '../../data/index.ts'
 import {
   type Clock,
   currentContext,
@@ -37,6 +37,7 @@ import { ExportLedger, type ExportRow } from './ledger.ts'
 import { type ExportMetrics, exportMetrics } from './metrics.ts'
 import { closedCode, performExport } from './perform-export.ts'
 import { exportProblems } from './problems.ts'
+import { secondsUntilRoom, secondsUntilTurn } from './room.ts'
 import { ExportUpkeep, type UpkeepDone } from './upkeep.ts'
 
 /** Files outlive their expiry by this: somebody may be reading them. */
@@ -126,13 +127,14 @@ class OpenedExports implements Exports, ExportMaker {
       throw new Problem(exportProblems.EXPORT_INPUT_INVALID, { detail })
     }
     if (format === undefined || !definition.formats.includes(format)) {
+      const detail = `The export ${definition.name} can be had as ${definition.formats.join(' or ')}.`
       const extensions = { formats: definition.formats }
-      throw new Problem(exportProblems.EXPORT_FORMAT_UNKNOWN, { extensions })
+      throw new Problem(exportProblems.EXPORT_FORMAT_UNKNOWN, { detail, extensions })
     }
     const { pool, jobs } = this.#options
     const owner = { tenant: tenant ?? '', owner: user ?? '' }
     const row = await transaction(pool, async (tx) => {
-      this.#checkUsage(await this.#ledger.usage(tx, owner.tenant, owner.owner))
+      await this.#checkUsage(tx, owner.tenant, owner.owner)
       const id = uuidv7(this.#clock)
       const forTenant = tenant === undefined ? {} : { tenant }
       const { id: job } = await jobs.enqueue(tx, definition.job, { export: id }, forTenant)
@@ -180,10 +182,14 @@ class OpenedExports implements Exports, ExportMaker {
     const row = await this.#row(id, viewer)
     const { state } = row
     if (state === 'queued' || state === 'running') {
+      const detail = `The export is ${state}; it has ${row.rows} rows so far.`
       const extensions = { state, retryAfterSeconds: retryAfterSeconds(row) }
-      throw new Problem(exportProblems.EXPORT_NOT_READY, { extensions })
+      throw new Problem(exportProblems.EXPORT_NOT_READY, { detail, extensions })
     }
-    if (state !== 'done') throw new Problem(exportProblems.EXPORT_GONE, { extensions: { state } })
+    if (state !== 'done') {
+      const detail = state === 'failed' ? 'The export has failed.' : `The export is ${state}.`
+      throw new Problem(exportProblems.EXPORT_GONE, { detail, extensions: { state } })
+    }
     return exportFile(row, await this.#ledger.parts(id), this.#byName.get(row.name), this.#options.store)
   }
 
@@ -244,19 +250,27 @@ class OpenedExports implements Exports, ExportMaker {
       throw new SettingError('export', 'one of the exports of the service', definition.name)
   }
 
-  #checkUsage ({ open, bytes }: { readonly open: number; readonly bytes: number }): void {
-    if (open < this.#openMost && bytes < this.#bytesMost) return
+  async #checkUsage (tx: Transaction, tenant: string, user: string): Promise<void> {
+    const { open, bytes } = await this.#ledger.usage(tx, tenant, user)
+    const [openMost, bytesMost] = [this.#openMost, this.#bytesMost]
+    if (open < openMost && bytes < bytesMost) return
     this.#metrics.refused.add(1)
-    const detail = open >= this.#openMost ?
-      `${open} exports are queued or running, and ${this.#openMost} may be.` :
-      `The files that are kept have ${bytes} bytes, and may have ${this.#bytesMost}.`
-    throw new Problem(exportProblems.EXPORT_LIMIT_EXCEEDED, { detail })
+    const occupants = await this.#ledger.occupants(tx, tenant, user)
+    const [turn, room] = [
+      open < openMost ? 0 : secondsUntilTurn(occupants, openMost),
+      bytes < bytesMost ? 0 : secondsUntilRoom(occupants, bytesMost),
+    ]
+    const detail = open < openMost ?
+      `The files that are kept have ${bytes} bytes, and may have ${bytesMost}.` :
+      `${open} exports are queued or running, and ${openMost} may be.`
+    const extensions = { retryAfterSeconds: Math.max(turn, room) }
+    throw new Problem(exportProblems.EXPORT_LIMIT_EXCEEDED, { detail, extensions })
   }
 
   async #row (id: string, viewer: ExportViewer): Promise<ExportRow> {
     const row = uuidOf(id) === id ? await this.#ledger.read(id) : undefined
-    if (row === undefined || !mayView(row, viewer)) throw new Problem(exportProblems.EXPORT_NOT_FOUND)
-    return row
+    if (row !== undefined && mayView(row, viewer)) return row
+    throw new Problem(exportProblems.EXPORT_NOT_FOUND, { detail: 'No export of yours has this id.' })
   }
 
   #view (row: ExportRow): ExportView {

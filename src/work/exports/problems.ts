@@ -7,6 +7,7 @@ export type ExportProblemCode =
   | 'EXPORT_NOT_FOUND'
   | 'EXPORT_NOT_READY'
   | 'EXPORT_GONE'
+  | 'EXPORT_STORE_UNAVAILABLE'
 
 /** What asking for an export can be answered with. */
 export const exportProblems: ProblemKinds<ExportProblemCode> = explainProblems({
@@ -26,7 +27,8 @@ export const exportProblems: ProblemKinds<ExportProblemCode> = explainProblems({
     429,
     'Too many exports at once',
     'as many exports as the tenant may have were queued or running, or those that are kept take all the room it has',
-    'Wait for one of them to end, or delete one that has been fetched.',
+    'Wait for one of them to end, which `Retry-After` estimates by how they get on; or cancel one, or delete one that ' +
+    'has been fetched, whose room is free some 16 minutes later.',
   ],
   EXPORT_NOT_FOUND: [
     404,
@@ -45,5 +47,11 @@ export const exportProblems: ProblemKinds<ExportProblemCode> = explainProblems({
     'The export has no file any more',
     'the file of an export was asked for that has expired, failed or was cancelled',
     'Ask for a new export.',
+  ],
+  EXPORT_STORE_UNAVAILABLE: [
+    503,
+    'The file cannot be read now',
+    'the store where the file of an export lies could not be reached, or did not give it',
+    'Ask again after `Retry-After`; the log says what the store answered.',
   ],
 })

@@ -65,6 +65,36 @@ test('a route with an export hands requests over that prefer so, by that setting
   await work.drain(5_000)
 })
 
+test('who may have no more exports, or asks for a file too soon, is told when to come back', async () => {
+  await using environment = await testEnvironment({
+    DATABASE_URL: database.url,
+    PLIMSOLL_STATE_DIRECTORY: stateDirectory,
+  })
+  const limited = greeter({ exports: [greetings], exportLimits: { open: 1 } })
+  const { app, work } = await buildService(limited, environment)
+  const headers = { prefer: 'respond-async' }
+  const accepted = await app.inject({ url: '/greetings', headers })
+  assert.equal(accepted.statusCode, 202, accepted.body)
+  const refused = await app.inject({ url: '/greetings', headers })
+  assert.equal(refused.statusCode, 429)
+  assert.equal(refused.headers['retry-after'], '30')
+  const { code, detail, retryAfterSeconds } = refused.json()
+  assert.deepEqual([code, retryAfterSeconds], ['EXPORT_LIMIT_EXCEEDED', 30])
+  assert.equal(detail, '1 exports are queued or running, and 1 may be.')
+  const early = await app.inject(`${accepted.headers.location}/file`)
+  assert.deepEqual([early.statusCode, early.headers['retry-after'], early.json().detail], [
+    409,
+    '2',
+    'The export is queued; it has 0 rows so far.',
+  ])
+  await app.inject({ url: String(accepted.headers.location), method: 'DELETE' })
+  const gone = await app.inject(`${accepted.headers.location}/file`)
+  assert.deepEqual([gone.statusCode, gone.json().detail], [410, 'The export is cancelled.'])
+  const none = await app.inject('/exports/none')
+  assert.deepEqual([none.statusCode, none.json().detail], [404, 'No export of yours has this id.'])
+  await work.drain(5_000)
+})
+
 test('a service that lists no exports has no route with one', async () => {
   await using environment = await testEnvironment({ DATABASE_URL: database.url })
   await assert.rejects(buildService(greeter({}), environment), (error: Error) => {
