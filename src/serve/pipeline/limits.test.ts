@@ -2,6 +2,7 @@ import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fast
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type ManualClock, manualClock, seededRandom } from '../../kernel/index.ts'
+import { Admission, type AdmissionUnit, type Verdict } from '../../protect/admission/index.ts'
 import type { Claim, LimitStore, Outcome } from '../../protect/limit/index.ts'
 import { MetricsRegistry } from '../../telemetry/index.ts'
 import type { PipelineOptions } from './options.ts'
@@ -75,6 +76,23 @@ test('a 304, an own 5xx and a refusal give back what they took', async () => {
   assert.deepEqual(statuses(await times(3, () => app.inject('/same'))), [304, 304, 304])
   assert.deepEqual(statuses(await times(3, () => app.inject('/broken'))), [500, 500, 500])
   assert.deepEqual(statuses(await times(2, () => app.inject('/wrong'))), [404, 429])
+})
+
+test('what admission refuses has cost nothing', async () => {
+  let isFull = true
+  class Full extends Admission {
+    override arrive (unit: AdmissionUnit): Verdict {
+      if (!isFull) return super.arrive(unit)
+      unit.admissionStage = 4
+      return { reason: 'queue-full', lane: 'normal', retryAfterSeconds: 1 }
+    }
+  }
+  const { app } = await setup({ admission: new Full({ registry: new MetricsRegistry() }) })
+  app.get('/orders', { config: { limit: { perMinute: 1 } } }, async () => ({}))
+  const refused = await times(2, () => app.inject('/orders'))
+  isFull = false
+  const asked = [...refused, ...await times(2, () => app.inject('/orders'))]
+  assert.deepEqual(statuses(asked), [503, 503, 200, 429])
 })
 
 test('a place in flight is taken until the answer is out', async () => {

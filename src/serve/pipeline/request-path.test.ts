@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { currentContext, type ManualClock, manualClock, seededRandom } from '../../kernel/index.ts'
+import { Admission } from '../../protect/admission/index.ts'
 import { MetricsRegistry } from '../../telemetry/index.ts'
 import type { PipelineOptions, RouteSettings } from './options.ts'
 import { plimsoll } from './plugin.ts'
@@ -167,6 +168,20 @@ test('HEAD, which Fastify declares beside GET, is under the same settings', asyn
   await app.inject('/own')
   await app.inject({ method: 'HEAD', url: '/own' })
   assert.deepEqual(seen, [['critical', 300], ['critical', 300]])
+})
+
+test('a route hears how close it is to refusing', async () => {
+  class Pressed extends Admission {
+    override pressure (): 2 {
+      return 2
+    }
+  }
+  const admission = new Pressed({ registry: new MetricsRegistry() })
+  for (const [given, heard] of [[admission, 2], [false, 0]] as const) {
+    const { app } = await setup({ admission: given })
+    app.get('/page', async (request) => ({ pressure: request.pressure }))
+    assert.deepEqual((await app.inject('/page')).json(), { pressure: heard })
+  }
 })
 
 test('settings that contradict or break their rule stop the boot and name the route', async () => {

@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url'
 import pg from 'pg'
 import { type TestDatabase, testDatabase } from '../../engines/embedded/embedded.fixture.ts'
 import { waitUntil } from '../../engines/wait-until.fixture.ts'
+import { openContext, runWithContext } from '../../kernel/index.ts'
 import { testEnvironment } from './environment.fixture.ts'
 import { openDatabase } from './open-database.ts'
 
@@ -77,4 +78,20 @@ test('a reserve that leaves background work no connection stops the boot', async
     code: 'SETTING_INVALID',
     message: /^database\.reserve must be below the 4 connections/,
   })
+})
+
+test('a statement that a request repeats is refused where `database.watch` says fail, and passes where it is off', async () => {
+  async function repeat (watch: string): Promise<unknown> {
+    await using environment = await testEnvironment({
+      DATABASE_URL: database.url,
+      PLIMSOLL_DATABASE_WATCH: watch,
+    })
+    const { data } = await openDatabase('shop', { schema: 'shop', migrations }, environment)
+    return await runWithContext(openContext({ id: 'a request', criticality: 'normal' }), async () => {
+      for (let id = 0; id < 10; id++) await data.query('select $1::int', [id])
+      return 'passed'
+    })
+  }
+  await assert.rejects(repeat('fail'), { code: 'N_PLUS_ONE' })
+  assert.equal(await repeat('off'), 'passed')
 })
