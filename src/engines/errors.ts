@@ -1,3 +1,5 @@
+import { mayPass } from './passing-error.ts'
+
 /**
  * An engine cannot be reached, or did not answer in time. Expected in service: health reports it, and a later
  * attempt may succeed.
@@ -12,12 +14,15 @@ export class EngineUnavailableError extends Error {
   readonly engine: string
   /** Where it was looked for, e.g. `127.0.0.1:5432/shop`; without credentials. */
   readonly target: string
+  /** Whether a later attempt may succeed although nobody corrects anything: a server that is not up yet. */
+  readonly mayPass: boolean
 
   /** @param reason what is wrong and what to do, to follow "is unavailable:" */
   constructor (engine: string, target: string, reason: string, cause?: unknown) {
     super(`${engine} at ${target} is unavailable: ${reason}`, cause === undefined ? undefined : { cause })
     this.engine = engine
     this.target = target
+    this.mayPass = mayPass(cause)
   }
 }
 

@@ -5,11 +5,14 @@ import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { testDatabase } from '../../src/engines/embedded/embedded.fixture.ts'
+import { testProxy } from '../../src/engines/proxy.fixture.ts'
 import { runCommand, type Running, startCommand, workspace } from './command.fixture.ts'
 
 const plugin = `export default async function (app) { app.get('/', async () => ({ says: 'hello' })) }`
 const anyPort = ['--listen', '127.0.0.1:0', '--admin', 'off', '--workers', '1']
 const face = fileURLToPath(new URL('../../src/index.ts', import.meta.url))
+const jobsFace = fileURLToPath(new URL('../../src/work/jobs/index.ts', import.meta.url))
 
 async function addressOf (running: Running): Promise<string> {
   const [, address] = await running.says(/^listening (\S+)$/m)
@@ -78,6 +81,61 @@ test('SIGHUP reloads the config file; a wrong one is told, and the old settings 
   assert.equal((await fetch(address)).status, 200)
 })
 
+const withDatabase = `import { defineService } from '${face}'
+import { defineJob } from '${jobsFace}'
+import { Type } from '${import.meta.resolve('typebox')}'
+const migrations = new URL('./migrations/', import.meta.url)
+const rest = defineJob('rest', { input: Type.Object({}), async run () {} })
+export default defineService({
+  name: 'shop', database: { schema: 'shop', migrations }, jobs: [rest],
+  routes (app) { app.get('/', async () => (await app.data.query('select 7 as lucky')).rows[0]) },
+})`
+const migration = { 'migrations/0001_start.sql': 'select 1' }
+
+for (const role of ['all', 'work'] as const) {
+  test(`a database that is not up yet is waited for, in role ${role}: not ready, then ready`, async () => {
+    await using database = await testDatabase()
+    const url = new URL(database.url)
+    await using proxy = await testProxy(Number(url.port))
+    url.search = '' // the path of its socket
+    url.port = String(proxy.port)
+    await proxy.shut()
+    await using place = await workspace({ 'app.mjs': withDatabase, ...migration })
+    const args = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--workers', '1']
+    const env = { DATABASE_URL: url.href, PLIMSOLL_ROLE: role }
+    await using running = startCommand(['serve', 'app.mjs', ...args], { ...place, env })
+    const [, admin] = await running.says(/^admin (\S+)/m)
+    await running.says(/is unavailable: nothing listens there; .*waiting for it/)
+    assert.equal((await fetch(`http://${admin}/readyz`)).status, 503)
+    await proxy.open()
+    await running.says(/^1 worker ready/m)
+    assert.equal((await fetch(`http://${admin}/readyz`)).status, 200)
+    if (role === 'all')
+      assert.deepEqual(await (await fetch(await addressOf(running))).json(), { lucky: 7 })
+  })
+}
+
+test('who waits for a database ends at once when asked to stop', async () => {
+  await using place = await workspace({ 'app.mjs': withDatabase, ...migration })
+  const env = { DATABASE_URL: 'postgres://shop:s3cret@127.0.0.1:1/shop' }
+  await using running = startCommand(['serve', 'app.mjs', ...anyPort], { ...place, env })
+  await running.says(/waiting for it/)
+  running.process.kill('SIGTERM')
+  const { stdout, stderr } = await running.finished
+  assert.doesNotMatch(stdout + stderr, /s3cret/)
+})
+
+test('a database that is not there: one clear message, and 1', async () => {
+  await using database = await testDatabase()
+  const url = new URL(database.url)
+  url.pathname = '/nowhere'
+  await using place = await workspace({ 'app.mjs': withDatabase, ...migration })
+  const env = { DATABASE_URL: url.href }
+  const { exitCode, stderr } = await runCommand(['serve', 'app.mjs', ...anyPort], { ...place, env })
+  assert.equal(exitCode, 1)
+  assert.match(stderr, /postgres at .*\/nowhere is unavailable: the database does not exist/)
+})
+
 const failures: [claim: string, module: string, args: string[], message: RegExp][] = [
   [
     'a module that throws while loading',
@@ -92,14 +150,6 @@ const failures: [claim: string, module: string, args: string[], message: RegExp]
     `export default async (app) => app.get('/', { schema: { querystring: { type: 'strnig' } } }, async () => 1)`,
     [],
     /the service "app" failed to start: Failed building the validation schema for GET: \//,
-  ],
-  [
-    'a database that refuses',
-    `import { defineService } from '${face}'
-     const migrations = new URL('./', import.meta.url)
-     export default defineService({ name: 'shop', database: { schema: 'shop', migrations }, routes () {} })`,
-    ['--database-url', 'postgres://shop:s3cret@127.0.0.1:1/shop'],
-    /postgres at 127\.0\.0\.1:1\/shop is unavailable: nothing listens there; start PostgreSQL/,
   ],
   [
     'a database that was not given',

@@ -1,6 +1,7 @@
 import type { CursorKeys, GovernedPool, Reads, StatementObserver } from '../../data/index.ts'
 import { postgresEngine } from '../../engines/index.ts'
 import { SettingError } from '../../kernel/index.ts'
+import { connectWhenUp } from './connect-when-up.ts'
 import type { ServiceEnvironment } from './environment.ts'
 import { derivedSecret, secretsOf } from './secrets.ts'
 import type { ServiceDatabase } from './service.ts'
@@ -15,7 +16,7 @@ export interface OpenDatabase {
 const usualPoolSize = 10
 
 /**
- * Connects a service to its database, and applies its migrations.
+ * Connects a service to its database, as soon as that is up, and applies its migrations.
  *
  * @throws SettingError for a setting that the service needs, and for pools that do not fit into the database; what the
  *   engine or a migration throws
@@ -40,7 +41,7 @@ export async function openDatabase (
     applicationName: `plimsoll ${name}`,
   })
   await lifecycle.start({ name: 'postgres', close: () => engine.close() })
-  const pool = await engine.connect()
+  const pool = await connectWhenUp(engine, environment)
   // Loaded by services with a database, so that the others start without it.
   const { checkPoolBudget, cursorKeys, governPool, migrate, openReads, statementWatch, WriteNotes } =
     await import(

@@ -3,6 +3,7 @@ import type { CursorKeys, GovernedPool, Reads } from '../../data/index.ts'
 import { redisEngine } from '../../engines/index.ts'
 import { SettingError } from '../../kernel/index.ts'
 import type { Compute } from '../compute/index.ts'
+import { connectWhenUp } from './connect-when-up.ts'
 import type { ServiceEnvironment } from './environment.ts'
 import { openDatabase } from './open-database.ts'
 import type { Service } from './service.ts'
@@ -44,13 +45,14 @@ export function redisOf ({ redis }: Engines, environment: ServiceEnvironment): R
 
 async function openRedis (
   reason: string,
-  { settings, health, lifecycle }: ServiceEnvironment
+  environment: ServiceEnvironment
 ): Promise<Redis> {
+  const { settings, health, lifecycle } = environment
   const { url } = settings.redis
   if (url === undefined) throw new SettingError('redis.url', `set, ${reason}`, url)
   const engine = redisEngine({ url })
   await lifecycle.start({ name: 'redis', close: () => engine.close() })
-  const client = await engine.connect()
+  const client = await connectWhenUp(engine, environment)
   health.addCheck({ name: 'redis', run: (signal) => engine.check(signal) })
   return client
 }
