@@ -46,7 +46,7 @@ test('a leading worker that is killed is replaced by one other within its lease'
   const startedMs = performance.now()
   leader.kill('SIGKILL')
   if (follower.role === 'follow') assert.equal(await follower.wait(), 'leader-lost')
-  assert.ok(performance.now() - startedMs < 2_000, `${performance.now() - startedMs} ms`)
+  assert.ok(performance.now() - startedMs < 4_000, `${performance.now() - startedMs} ms`)
   assert.equal((await on.cache.enter('slow', 1_000)).role, 'lead')
 })
 

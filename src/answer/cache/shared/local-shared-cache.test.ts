@@ -6,6 +6,9 @@ import type { SharedCache } from '../shared-cache.ts'
 import { type Line, line } from './local-line.fixture.ts'
 import { localSharedCache } from './local-shared-cache.ts'
 
+/** Longer than any pause that a busy machine makes of itself: only who is cut off lapses. */
+const membership = 800
+
 describe('the cache over the supervisor', () => {
   testSharedCache('local', localFleet)
   testFleetCache('local', localFleet)
@@ -21,7 +24,7 @@ async function localFleet (): Promise<FleetSubject> {
       const made = line()
       const detach = supervisor.attach(made.far)
       const engine = localEngine({ channel: made.near, timeoutMs: 500 })
-      const cache = localSharedCache({ client: await engine.connect(), membership: 400, timeout: 1_000 })
+      const cache = localSharedCache({ client: await engine.connect(), membership, timeout: 1_000 })
       lines.set(cache, made)
       close.push(async () => {
         made.isCut = false

@@ -16,7 +16,8 @@ import { RedisPurgeLog, type RedisPurgeLogOptions } from './redis-purge-log.ts'
 import { redisSharedCache } from './redis-shared-cache.ts'
 import { clientOf, password } from './shared.fixture.ts'
 
-const membershipMs = 200
+/** Longer than most pauses that a busy machine makes of itself. */
+const membershipMs = 600
 const nowhere: Position = { epoch: '', sequence: 0 }
 let server: TestRedis
 let redis: Redis

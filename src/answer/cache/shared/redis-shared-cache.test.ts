@@ -13,6 +13,8 @@ import type { SharedCache } from '../shared-cache.ts'
 import { redisSharedCache } from './redis-shared-cache.ts'
 import { clientOf, clusterNode, type CuttableLine, cuttableLine, password } from './shared.fixture.ts'
 
+/** Longer than any pause that a busy machine makes of itself: only who is cut off lapses. */
+const membership = 800
 let opened = 0
 
 describe('the cache over Redis', { skip: redisProgram === undefined ? howToGetRedis : false }, () => {
@@ -31,7 +33,7 @@ describe('the cache over Redis', { skip: redisProgram === undefined ? howToGetRe
     const clusters = [1, 2].map(() =>
       new Cluster([{ host: '127.0.0.1', port: node.port }], { redisOptions: { password } })
     )
-    const caches = clusters.map((redis) => redisSharedCache({ redis, prefix: 'cluster', membership: 400 }))
+    const caches = clusters.map((redis) => redisSharedCache({ redis, prefix: 'cluster', membership }))
     const [one, other] = caches as [SharedCache, SharedCache]
     try {
       await waitUntil('all are members', () => caches.every(({ purges }) => purges.current))
@@ -62,7 +64,7 @@ async function redisFleet (port: number): Promise<FleetSubject> {
     async join () {
       const line = await cuttableLine(port)
       const redis = await clientOf(line.port)
-      const cache = redisSharedCache({ redis, prefix, membership: 400, timeout: 2_000 })
+      const cache = redisSharedCache({ redis, prefix, membership, timeout: 2_000 })
       members.set(cache, { redis, line })
       await waitUntil('it knows all purges', () => cache.purges.current)
       return cache
