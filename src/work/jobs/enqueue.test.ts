@@ -277,7 +277,9 @@ test('a late tier lets in whose weight brings them soon enough, and refuses othe
   const clock = manualClock()
   const tier = 'within-3s'
   const job = defineJob('weighty', { input, tier, async run () {} })
-  const { pool, jobs } = await yard.launch([job], {
+  // A database of its own: a look ends with the last of all tiers that there are.
+  await using own = await openYard()
+  const { pool, jobs } = await own.launch([job], {
     clock,
     weights: (tenant) => tenant === 'heavy' ? 1_000 : 1,
   })
