@@ -7,6 +7,7 @@ import type { IdempotentUnit } from '../../protect/idempotency/index.ts'
 import type { Ruling } from '../../protect/limit/index.ts'
 import type { BotVerdict, VerifiedSignature } from '../../protect/verify/index.ts'
 import { noSlot, type WheelEntry } from './deadline-wheel.ts'
+import { type GivenHeaders, namesIn, type Teller, tellInHead } from './head-lines.ts'
 import { type ContextSource, RequestContext } from './request-context.ts'
 import { requestIdHeader } from './request-id.ts'
 import type { RoutePlan } from './route-plan.ts'
@@ -22,7 +23,7 @@ export interface UnitOwner {
  * One request on its way: its context, and what each stage has to remember of it. One object, so that the
  * stages allocate nothing.
  */
-export class RequestUnit extends RequestContext implements AdmissionUnit, WheelEntry {
+export class RequestUnit extends RequestContext implements AdmissionUnit, WheelEntry, Teller {
   readonly reply: FastifyReply
   /** Who its client is taken for, where bots are scored. */
   bot: BotVerdict | undefined
@@ -38,7 +39,7 @@ export class RequestUnit extends RequestContext implements AdmissionUnit, WheelE
   miss: Miss | undefined
   /** Its answer was made for an earlier request, and costs nothing. */
   replayed = false
-  /** Its own headers are on the reply. */
+  /** Its own headers are seen to. */
   told = false
   /** Admission refused it. */
   refused = false
@@ -78,19 +79,33 @@ export class RequestUnit extends RequestContext implements AdmissionUnit, WheelE
     this.work = undefined
   }
 
-  /** Puts on the reply what the request is told of itself: its id, and what limits leave it. Answers without it are lines. */
+  /**
+   * Sees to it that the request is told of itself: its id, and what limits leave it. Over HTTP/1 that is no header of the
+   * reply, so that nothing but the head has it, and a route that says the same itself has the last word.
+   */
   tell (): void {
     if (this.told) return
     this.told = true
+    if (tellInHead(this.reply.raw, this)) return
     this.reply.header(requestIdHeader, this.id)
     if (this.ruling !== undefined) {
       for (const [name, value] of this.ruling.headers()) this.reply.header(name, value)
     }
   }
 
-  /** The same as lines of a head, as long as it is not on the reply. */
+  /** The same as lines of a head, as long as nobody sees to it. */
   get ownLines (): string {
-    if (this.told) return ''
+    return this.told ? '' : this.#allLines()
+  }
+
+  linesBeside (given: GivenHeaders): string {
+    if (!mayNameOurs(given)) return this.#allLines()
+    const names = namesIn(given)
+    const own = [[requestIdHeader, this.id] as const, ...this.ruling?.headers() ?? []]
+    return own.map(([name, value]) => names.includes(name) ? '' : `${name}: ${value}\r\n`).join('')
+  }
+
+  #allLines (): string {
     return `${requestIdHeader}: ${this.id}\r\n${this.ruling?.lines() ?? ''}`
   }
 
@@ -124,4 +139,14 @@ export class RequestUnit extends RequestContext implements AdmissionUnit, WheelE
   expire (): void {
     this.#owner.expire(this)
   }
+}
+
+/** Ours are `x-request-id`, `ratelimit`, `ratelimit-policy` and `retry-after`: few others begin as they do. */
+function mayNameOurs (given: GivenHeaders): boolean {
+  if (Array.isArray(given)) return true
+  for (const name in given) {
+    const first = name.charCodeAt(0) | 0x20
+    if (first === 0x78 || first === 0x72) return true
+  }
+  return false
 }
