@@ -145,6 +145,11 @@ const contradictions: [claim: string, flags: Record<string, string | boolean | s
       /above heartbeat\.interval \(1s\)/,
     ],
     [
+      'readers of events that are given up while a process is away for a deploy',
+      { 'events-forsake-after': '5m' },
+      /events\.forsakeAfter must be 0s \(never\) or at least 1h/,
+    ],
+    [
       'admin where the service listens',
       { admin: '127.0.0.1:3000' },
       /admin must be another address than listen/,

@@ -68,6 +68,12 @@ export const rules: readonly Rule[] = [
         undefined,
   },
   {
+    // Readers note where they are each ten seconds, and a process may be away for a deploy or a night.
+    keys: ['events.forsakeAfter'],
+    broken: ({ events }) =>
+      events.forsakeAfter > 0 && events.forsakeAfter < 3_600_000 ? '0s (never) or at least 1h' : undefined,
+  },
+  {
     keys: ['listen'],
     broken: ({ listen }) =>
       listen.some((one, at) => listen.slice(at + 1).some((other) => clashing(one, other))) ?

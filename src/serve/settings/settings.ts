@@ -80,6 +80,8 @@ interface SettingTypes {
   readonly events: {
     /** How long emitted events are kept for those who come later. */
     readonly keep: Duration
+    /** A reader that was not heard of for so long is no longer waited for; 0: all are. */
+    readonly forsakeAfter: Duration
   }
   readonly exports: {
     /** Where files of exports lie: `file:` or `s3:`; a folder of `stateDirectory` without. */

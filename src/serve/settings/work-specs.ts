@@ -39,6 +39,14 @@ export const workSpecs: readonly SettingSpec[] = [
     help:
       'How long emitted events are kept for those who come later; what somebody has yet to read is kept longer.',
   }),
+  spec('events.forsakeAfter', {
+    kind: duration(),
+    group,
+    default: '0s',
+    help:
+      'A reader of events that was not heard of for so long is given up: events that it has not read are dropped when their ' +
+      'time has come; 0s for never, and the log grows until the reader is back or its checkpoint is removed.',
+  }),
   spec('exports.store', {
     kind: url({ protocols: ['file:', 's3:'] }),
     group,

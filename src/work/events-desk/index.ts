@@ -1,6 +1,6 @@
 export { type AuditEntry, EventAudit, type EventChange } from './event-audit.ts'
 export { EventDesk, type EventDeskOptions } from './event-desk.ts'
 export type { EventPlaces, HeldPlace, ParkedPlace, ReaderPlace } from './event-places.ts'
-export type { LogReaderState, ReaderKind } from './log-readers.ts'
+export { type DeclaredReaders, isDeclared, type LogReaderState, type ReaderKind } from './log-readers.ts'
 export type { BuildRecord } from './projection-builds.ts'
 export type { ConsumerRecord, LogSpan, RelayRecord } from './summaries.ts'

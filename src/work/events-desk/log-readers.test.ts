@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { testOutbox } from '../outbox/outbox.fixture.ts'
-import { readerPart, readersOf } from './log-readers.ts'
+import { isDeclared, readerPart, readersOf } from './log-readers.ts'
 
 const every = (): undefined => undefined
 
@@ -43,4 +43,22 @@ test('a checkpoint says whose it is; one of another program is of its own', () =
   assert.deepEqual(at('consumer billing 2 4/3'), ['consumer', 'billing', undefined, 2, { at: 3, of: 4 }])
   assert.deepEqual(at('projection best-sellers 7'), ['projection', 'best-sellers', 7, undefined, undefined])
   assert.deepEqual(at('relay of mine'), ['other', 'relay of mine', undefined, undefined, undefined])
+})
+
+test("a checkpoint is declared when its reader is; other programs' are", () => {
+  const declared = { relays: ['nats'], consumers: ['billing'], projections: ['best-sellers'] }
+  const all = [
+    'relay nats 0/4',
+    'relay kafka 0/4',
+    'consumer billing 2 4/3',
+    'consumer mailing 2 4/3',
+    'consumer nats 1 4/0',
+    'projection best-sellers 7',
+    'projection worst-sellers 1',
+    'my own reader',
+  ]
+  assert.deepEqual(
+    all.filter((checkpoint) => isDeclared(checkpoint, declared)),
+    ['relay nats 0/4', 'consumer billing 2 4/3', 'projection best-sellers 7', 'my own reader']
+  )
 })

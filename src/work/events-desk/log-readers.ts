@@ -43,8 +43,12 @@ const shapes = [
 
 /** Whose a checkpoint is. One that is of none of Plimsoll's own readers is a reader of its own. */
 export function readerPart (checkpoint: LogCheckpoint): ReaderPart {
+  return { ...ownerOf(checkpoint.name), checkpoint }
+}
+
+function ownerOf (checkpoint: string): Omit<ReaderPart, 'checkpoint'> {
   for (const shape of shapes) {
-    const found = shape.exec(checkpoint.name)?.groups
+    const found = shape.exec(checkpoint)?.groups
     if (found === undefined) continue
     const number = (part: string): number | undefined =>
       found[part] === undefined ? undefined : Number(found[part])
@@ -55,17 +59,27 @@ export function readerPart (checkpoint: LogCheckpoint): ReaderPart {
       build: number('build'),
       incarnation: number('incarnation'),
       shard: at === undefined || of === undefined ? undefined : { at, of },
-      checkpoint,
     }
   }
-  return {
-    kind: 'other',
-    name: checkpoint.name,
-    build: undefined,
-    incarnation: undefined,
-    shard: undefined,
-    checkpoint,
-  }
+  return { kind: 'other', name: checkpoint, build: undefined, incarnation: undefined, shard: undefined }
+}
+
+/** The readers of the log that a service has, by their names. */
+export interface DeclaredReaders {
+  readonly relays: readonly string[]
+  /** Those that read the log, not a broker. */
+  readonly consumers: readonly string[]
+  readonly projections: readonly string[]
+}
+
+/** Whether a checkpoint is of a reader that the service has. Of readers that are none of Plimsoll's, nobody knows. */
+export function isDeclared (
+  checkpoint: string,
+  { relays, consumers, projections }: DeclaredReaders
+): boolean {
+  const { kind, name } = ownerOf(checkpoint)
+  if (kind === 'other') return true
+  return { relay: relays, consumer: consumers, projection: projections }[kind].includes(name)
 }
 
 /** The parts that count: of a consumer that was replayed, or divided anew, what was left behind does not. */

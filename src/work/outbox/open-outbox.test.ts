@@ -4,6 +4,9 @@ import pg from 'pg'
 import { testDatabase } from '../../engines/embedded/embedded.fixture.ts'
 import { waitUntil } from '../../engines/wait-until.fixture.ts'
 import { manualClock } from '../../kernel/index.ts'
+import { createLogger, MetricsRegistry } from '../../telemetry/index.ts'
+import { keptLines } from '../../telemetry/log/lines.fixture.ts'
+import { metricLines } from './metric-lines.fixture.ts'
 import { openOutbox } from './open-outbox.ts'
 import { counted, numbersOf, testOutbox } from './outbox.fixture.ts'
 
@@ -43,6 +46,35 @@ test('the tables are in the schema that is named, and events of two outboxes do 
   }
   await assert.rejects(counted.emit(pools[0]!, { key: 'a', n: 1 }), { code: 'EVENTS_NOT_OPEN' })
   for (const pool of pools) await pool.end()
+})
+
+test('readers that nobody declares are named once, and counted for as long as their checkpoints are there', async () => {
+  const lines = keptLines()
+  const registry = new MetricsRegistry()
+  await using under = await testOutbox({
+    registry,
+    logger: createLogger({ destination: lines }),
+    isDeclared: (name) => name.startsWith('ours'),
+  })
+  const { outbox } = under
+  const told = (): unknown[] =>
+    lines.objects().flatMap(({ readers }) => readers === undefined ? [] : [readers])
+  const counted = (): Promise<readonly string[]> =>
+    metricLines(registry, 'plimsoll_outbox_undeclared_readers')
+  await outbox.checkpoints.open('ours', 'start')
+  await outbox.upkeep()
+  assert.deepEqual([told(), await counted()], [[], ['plimsoll_outbox_undeclared_readers 0']])
+  await outbox.checkpoints.open('gone', 'start')
+  await outbox.upkeep()
+  await outbox.upkeep()
+  assert.deepEqual([told(), await counted()], [[['gone']], ['plimsoll_outbox_undeclared_readers 1']])
+  await outbox.checkpoints.open('lost', 'start')
+  await outbox.upkeep()
+  await outbox.checkpoints.remove('gone')
+  await outbox.upkeep()
+  assert.deepEqual([told(), await counted()], [[['gone'], ['lost']], [
+    'plimsoll_outbox_undeclared_readers 1',
+  ]])
 })
 
 test('settings that break their rule stop the outbox', async () => {

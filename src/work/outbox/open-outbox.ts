@@ -43,6 +43,11 @@ export interface OutboxOptions {
    * time has come. @default never: the log grows until it comes back, or its checkpoint is removed
    */
   readonly forsakeAfter?: Duration
+  /**
+   * Whether there still is a reader of a checkpoint. Those of which it says no are named in the log once, and counted in a
+   * metric: they may keep the log from being dropped for good. @default all are there
+   */
+  readonly isDeclared?: (checkpoint: string) => boolean
   /** The longest pause between two looks for new events of other processes. @default '100ms' */
   readonly idlePause?: Duration
   /** A stall of so long is logged, and fails `check`. @default '30s' */
@@ -123,6 +128,8 @@ class PostgresOutbox implements Outbox {
   readonly #clock: Clock
   readonly #logger: Logger | undefined
   #stall: Stall | undefined
+  readonly #isDeclared: (checkpoint: string) => boolean
+  #undeclared: readonly string[] = []
   #lags: readonly { readonly name: string; readonly lagSeconds: number }[] = []
   #upkeep: Promise<void> | undefined
   #cancel: Cancel | undefined
@@ -131,8 +138,10 @@ class PostgresOutbox implements Outbox {
     names: OutboxNames,
     settings: Settings,
     registry: MetricsRegistry,
-    { pool: emitting, background: pool = emitting, clock = systemClock, logger }: OutboxOptions
+    { pool: emitting, background: pool = emitting, clock = systemClock, logger, isDeclared = () => true }:
+      OutboxOptions
   ) {
+    this.#isDeclared = isDeclared
     this.pool = pool
     this.#emitting = emitting
     this.names = names
@@ -152,6 +161,7 @@ class PostgresOutbox implements Outbox {
       stallSeconds: (this.#stall?.held ?? 0) > 0 ? this.#stall!.ageMs / 1000 : 0,
       heldEvents: this.#stall?.held ?? 0,
       readers: this.#lags,
+      undeclared: this.#undeclared.length,
     }))
     const append = appendTo(names)
     this.append = async (tx, events) => {
@@ -204,7 +214,14 @@ class PostgresOutbox implements Outbox {
   async upkeep (): Promise<void> {
     const { keepMs, forsakeAfterMs } = this.#settings
     await this.#watch()
-    await keepUp({ pool: this.pool, names: this.names, keepMs, forsakeAfterMs })
+    const onForsaken = (name: string): void => {
+      this.#metrics.forsaken.add()
+      this.#logger?.error(
+        { reader: name, forsake_after_ms: forsakeAfterMs },
+        `events were dropped that ${name} had not read: it has not been heard of for longer than forsakeAfter`
+      )
+    }
+    await keepUp({ pool: this.pool, names: this.names, keepMs, forsakeAfterMs, onForsaken })
   }
 
   async close (): Promise<void> {
@@ -231,6 +248,7 @@ class PostgresOutbox implements Outbox {
         ) AS first ON true`
       ))
     this.#lags = rows.map(({ name, lag }) => ({ name, lagSeconds: lag ?? 0 }))
+    this.#tellUndeclared(rows.map(({ name }) => name).filter((name) => !this.#isDeclared(name)))
     const stall = this.#stall
     if (stall !== undefined && stall.held > 0 && stall.ageMs >= this.#settings.stallAfterMs) {
       const error = new OutboxStalledError(stall)
@@ -239,6 +257,17 @@ class PostgresOutbox implements Outbox {
         error.message
       )
     }
+  }
+
+  #tellUndeclared (names: readonly string[]): void {
+    const news = names.filter((name) => !this.#undeclared.includes(name))
+    this.#undeclared = names
+    if (news.length === 0) return
+    this.#logger?.warn(
+      { readers: news },
+      `events are kept for readers that this service does not declare: ${news.join(', ')}. ` +
+        'If they are gone for good, remove their checkpoints (outbox.checkpoints.remove) or set events.forsakeAfter'
+    )
   }
 
   async #ends (): Promise<HeadRow> {

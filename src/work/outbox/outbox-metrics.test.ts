@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MetricsRegistry, renderMetrics } from '../../telemetry/index.ts'
+import { MetricsRegistry } from '../../telemetry/index.ts'
+import { metricLines } from './metric-lines.fixture.ts'
 import { type OutboxGauges, outboxMetrics } from './outbox-metrics.ts'
 
 test('a reader that is no more has no lag', async () => {
   const registry = new MetricsRegistry()
   let readers: OutboxGauges['readers'] = [{ name: 'old', lagSeconds: 90 }, { name: 'kept', lagSeconds: 3 }]
-  outboxMetrics(registry, () => ({ stallSeconds: 0, heldEvents: 0, readers }))
-  async function shown (): Promise<readonly string[]> {
-    let text = ''
-    for await (const part of renderMetrics(registry.snapshot(), 'prometheus')) text += part
-    return text.split('\n').filter((line) => line.startsWith('plimsoll_outbox_lag_seconds{'))
-  }
+  outboxMetrics(registry, () => ({ stallSeconds: 0, heldEvents: 0, undeclared: 0, readers }))
+  const shown = (): Promise<readonly string[]> => metricLines(registry, 'plimsoll_outbox_lag_seconds')
   const told = (reader: string, lag: number): string =>
     `plimsoll_outbox_lag_seconds{reader="${reader}"} ${lag}`
   assert.deepEqual(await shown(), [told('old', 90), told('kept', 3)])

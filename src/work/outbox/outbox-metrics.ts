@@ -4,6 +4,8 @@ import type { CounterSlot, MetricsRegistry } from '../../telemetry/index.ts'
 export interface OutboxMetrics {
   /** Events that were written, in transactions that may still be rolled back. */
   readonly written: CounterSlot
+  /** Readers whose unread events have been dropped, each time. */
+  readonly forsaken: CounterSlot
   /** Nothing reads the gauges any more. */
   readonly close: Cancel
 }
@@ -13,6 +15,8 @@ export interface OutboxGauges {
   /** How long the transaction that holds the fence is open, in seconds, when events wait for it. */
   readonly stallSeconds: number
   readonly heldEvents: number
+  /** Checkpoints whose readers the service does not declare. */
+  readonly undeclared: number
   /** Readers by their checkpoint: how old the first event is that they have not passed, in seconds. */
   readonly readers: readonly { readonly name: string; readonly lagSeconds: number }[]
 }
@@ -21,6 +25,16 @@ export function outboxMetrics (registry: MetricsRegistry, gauges: () => OutboxGa
   const written = registry.counter({
     name: 'plimsoll_outbox_written_total',
     help: 'Events that were written to the outbox, in transactions that may have been rolled back.',
+  }).slot()
+  const forsaken = registry.counter({
+    name: 'plimsoll_outbox_forsaken_total',
+    help:
+      'Times that events were dropped which a reader had not read, since it was not heard of for too long.',
+  }).slot()
+  const undeclaredReaders = registry.gauge({
+    name: 'plimsoll_outbox_undeclared_readers',
+    help: 'Checkpoints that keep events for readers which this service does not declare.',
+    merge: 'max',
   }).slot()
   const stall = registry.gauge({
     name: 'plimsoll_outbox_stall_seconds',
@@ -40,7 +54,8 @@ export function outboxMetrics (registry: MetricsRegistry, gauges: () => OutboxGa
   })
   const shown = new Set<string>()
   const close = registry.onCollect(() => {
-    const { stallSeconds, heldEvents, readers } = gauges()
+    const { stallSeconds, heldEvents, undeclared, readers } = gauges()
+    undeclaredReaders.set(undeclared)
     stall.set(stallSeconds)
     held.set(heldEvents)
     const gone = new Set(shown)
@@ -55,5 +70,5 @@ export function outboxMetrics (registry: MetricsRegistry, gauges: () => OutboxGa
       shown.delete(name)
     }
   })
-  return { written, close }
+  return { written, forsaken, close }
 }

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { waitUntil } from '../../engines/wait-until.fixture.ts'
+import { createLogger, MetricsRegistry } from '../../telemetry/index.ts'
+import { keptLines } from '../../telemetry/log/lines.fixture.ts'
 import { comparePositions } from '../events/index.ts'
+import { metricLines } from './metric-lines.fixture.ts'
 import { counted, numbersOf, type TestOutbox, testOutbox } from './outbox.fixture.ts'
 
 const keep = '60s'
@@ -65,17 +68,30 @@ test('nothing is dropped that a reader with a checkpoint has not passed; when it
 })
 
 test('a reader that is forsaken or removed is not waited for; it learns what it has missed', async () => {
-  await using under = await testOutbox({ keep, forsakeAfter: '300s' })
+  const lines = keptLines()
+  const registry = new MetricsRegistry()
+  await using under = await testOutbox({
+    keep,
+    forsakeAfter: '300s',
+    registry,
+    logger: createLogger({ destination: lines }),
+  })
   const { outbox, pool } = under
+  const forsaken = async (): Promise<readonly string[]> => [
+    ...lines.objects().flatMap(({ reader }) => reader === undefined ? [] : [String(reader)]),
+    ...(await metricLines(registry, 'plimsoll_outbox_forsaken_total')),
+  ]
   const { position } = await counted.emit(pool, { key: 'a', n: 0 })
   await outbox.checkpoints.open('slow', position)
   await under.emit('a', 1)
   await passAll(under)
   await passAll(under)
   assert.deepEqual(numbersOf(await under.all()), [0, 1])
+  assert.deepEqual(await forsaken(), ['plimsoll_outbox_forsaken_total 0'])
   await passAll(under)
   await passAll(under)
   assert.deepEqual(numbersOf(await under.all()), [])
+  assert.deepEqual(await forsaken(), ['slow', 'plimsoll_outbox_forsaken_total 1'])
   await assert.rejects(outbox.read({ after: position, limit: 1 }), { code: 'LOG_TRUNCATED', after: position })
   const tail = await outbox.tail()
   assert.ok(comparePositions(position, tail!) < 0)

@@ -10,6 +10,8 @@ export interface RetentionOptions {
   readonly keepMs: number
   /** A reader whose checkpoint was not saved for so long is no longer waited for; `Infinity`: all are. */
   readonly forsakeAfterMs: number
+  /** Hears of a reader whose unread events have been dropped. */
+  readonly onForsaken: (name: string) => void
 }
 
 /** A lock that is not free in this time is tried again at the next upkeep. */
@@ -61,14 +63,21 @@ async function turn ({ pool, names, keepMs }: RetentionOptions): Promise<void> {
 /** @returns false when somebody still has to read it, or reads or writes it right now */
 async function emptied (segment: number, options: RetentionOptions): Promise<boolean> {
   try {
-    return await transaction(options.pool, (tx) => empty(tx, segment, options))
+    const left = await transaction(options.pool, (tx) => empty(tx, segment, options))
+    for (const name of left ?? []) options.onForsaken(name)
+    return left !== undefined
   } catch (error) {
     if (isLockTimeout(error)) return false
     throw error
   }
 }
 
-async function empty (tx: Transaction, segment: number, options: RetentionOptions): Promise<boolean> {
+/** @returns the readers that had not come to its end; `undefined`, with nothing done, when one of them is waited for */
+async function empty (
+  tx: Transaction,
+  segment: number,
+  options: RetentionOptions
+): Promise<readonly string[] | undefined> {
   const { names, keepMs, forsakeAfterMs } = options
   const partition = names.segment(segment)
   await tx.query(`SET LOCAL lock_timeout = ${patienceMs}`)
@@ -77,18 +86,17 @@ async function empty (tx: Transaction, segment: number, options: RetentionOption
     [segment, keepMs]
   )
   // Another process was faster.
-  if (rowCount === 0) return true
+  if (rowCount === 0) return []
   await tx.query(`LOCK TABLE ${partition} IN ACCESS EXCLUSIVE MODE`)
-  const forsaken = Number.isFinite(forsakeAfterMs) ?
-    `AND saved_at > now() - ${forsakeAfterMs} * interval '1 ms'` :
-    ''
-  const { rows: [wanted] } = await tx.query(
-    `SELECT FROM ${names.readers} AS reader, (
-      SELECT epoch, xid, position FROM ${partition} ORDER BY epoch DESC, xid DESC, position DESC LIMIT 1
-    ) AS last
-    WHERE (last.epoch, last.xid, last.position) > (reader.epoch, reader.xid, reader.position) ${forsaken} LIMIT 1`
+  const { rows: behind } = await tx.query<{ name: string; is_forsaken: boolean }>(
+    `SELECT name, coalesce(saved_at <= now() - $1::float8 * interval '1 ms', false) AS is_forsaken
+      FROM ${names.readers} AS reader, (
+        SELECT epoch, xid, position FROM ${partition} ORDER BY epoch DESC, xid DESC, position DESC LIMIT 1
+      ) AS last
+      WHERE (last.epoch, last.xid, last.position) > (reader.epoch, reader.xid, reader.position)`,
+    [Number.isFinite(forsakeAfterMs) ? forsakeAfterMs : null]
   )
-  if (wanted !== undefined) return false
+  if (behind.some(({ is_forsaken: isForsaken }) => !isForsaken)) return undefined
   await tx.query(
     `UPDATE ${names.state} AS state SET tail_epoch = last.epoch, tail_xid = last.xid, tail_position = last.position
       FROM (SELECT epoch, xid, position FROM ${partition} ORDER BY epoch DESC, xid DESC, position DESC LIMIT 1) AS last
@@ -99,7 +107,7 @@ async function empty (tx: Transaction, segment: number, options: RetentionOption
   await tx.query(`UPDATE ${names.segments} SET opened_at = NULL, closed_at = NULL WHERE segment = $1`, [
     segment,
   ])
-  return true
+  return behind.map(({ name }) => name)
 }
 
 /** SQLSTATE `lock_not_available`. */

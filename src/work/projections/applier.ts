@@ -72,6 +72,11 @@ export class Applier {
     return `projection ${projection} ${build}`
   }
 
+  /** Whether a name is that of the reader of a build of this projection. */
+  static isReader (name: string, projection: string): boolean {
+    return /^projection (?<projection>\S+) \d+$/.exec(name)?.groups?.['projection'] === projection
+  }
+
   /** @throws LogTruncatedError */
   async open (): Promise<void> {
     const { store, log, projection } = this.#parts

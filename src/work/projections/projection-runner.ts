@@ -58,6 +58,7 @@ export class ProjectionRunner {
     const { projection, store } = this.#parts
     const builds = await store.builds(projection.name)
     const live = builds.find(({ state }) => state === 'live')
+    await forgetGone(this.#parts)
     if (live !== undefined && live.version >= projection.version) return
     if (builds.some(({ state, version }) => state === 'refused' && version === projection.version)) return
     await beginBuild(this.#parts)
@@ -138,6 +139,17 @@ export class ProjectionRunner {
     } finally {
       await lease.release()
     }
+  }
+}
+
+/** Checkpoints of builds that are no more would keep the log from being dropped: of a process that ended in between, say. */
+async function forgetGone ({ projection, store, log }: ApplierParts): Promise<void> {
+  // In this order: a build is there before its checkpoint is.
+  const checkpoints = await log.checkpoints.list()
+  const builds = await store.builds(projection.name)
+  const kept = new Set(builds.filter(({ state }) => state !== 'old').map((build) => Applier.reader(build)))
+  for (const { name } of checkpoints) {
+    if (Applier.isReader(name, projection.name) && !kept.has(name)) await log.checkpoints.remove(name)
   }
 }
 

@@ -123,6 +123,21 @@ test('a rebuild happens beside the live build, takes its place when nothing diff
   assert.deepEqual(readers, ['projection best-sellers 2'])
 })
 
+test('a build that is no more keeps no events, even where its process ended before it could say so', async () => {
+  await using t = await projectionTest()
+  for (const name of ['projection best-sellers 7', 'projection others 7', 'projection best-sellers of mine'])
+    await t.outbox.checkpoints.open(name, 'start')
+  const projections = await t.run(bestSellers())
+  const token = await t.sell('tea', 1)
+  assert.equal((await projections.caughtUpTo('best-sellers', token, { timeout: '10s' })).fresh, true)
+  const readers = (await t.outbox.checkpoints.list()).map(({ name }) => name)
+  assert.deepEqual(readers, [
+    'projection best-sellers 1',
+    'projection best-sellers of mine',
+    'projection others 7',
+  ])
+})
+
 test('events that come between catching up and standing still are in the new build before it is compared and swapped', async () => {
   let stands = 0
   let sell: (() => Promise<void>) | undefined

@@ -21,6 +21,8 @@ export interface OpenEvents {
   readonly parts: readonly WorkPart[]
 }
 
+/** What consumers give as their `source` when it is the log. */
+const logName = 'log'
 /** Of a shard: its events stand still for so long when its process is lost, in milliseconds. */
 const longestLeaseMs = 10_000
 
@@ -39,6 +41,7 @@ export async function openEvents (
   onProgress('opening the outbox')
   const { openOutbox, openRelay } = await import('../../../work/outbox/index.ts')
   const { openLeases } = await import('../../../work/lease/index.ts')
+  const { isDeclared } = await import('../../../work/events-desk/index.ts')
   const common = { pool, schema }
   const leases = await openLeases({
     ...common,
@@ -46,10 +49,19 @@ export async function openEvents (
     onError: (error) => logger.warn({ err: error }, 'leases could not be renewed just now'),
   })
   await lifecycle.start({ name: 'leases', close: () => leases.close() })
+  const { keep, forsakeAfter } = settings.events
+  const relays: string[] = []
+  const declared = {
+    relays,
+    consumers: consumers.filter(({ source }) => source === logName).map(({ name }) => name),
+    projections: projections.map(({ name }) => name),
+  }
   const outbox = await openOutbox({
     ...common,
     background: pool.reserve('relay'),
-    keep: settings.events.keep,
+    keep,
+    ...(forsakeAfter === 0 ? {} : { forsakeAfter }),
+    isDeclared: (checkpoint) => isDeclared(checkpoint, declared),
     registry,
     logger,
   })
@@ -61,6 +73,7 @@ export async function openEvents (
   const broker = urls.length === 0 ? undefined : await openBroker(urls, places, leases, environment)
   if (broker !== undefined) {
     const relay = openRelay({ outbox, publisher: broker.publisher, leases, registry, logger })
+    relays.push(relay.name)
     await lifecycle.start({ name: 'relay', close: () => relay.close() })
     health.addCheck({ name: 'relay', required: false, run: () => relay.check() })
     parts.push(named('relay', relay))
