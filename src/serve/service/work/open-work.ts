@@ -65,15 +65,19 @@ export async function openWork (
     nothing :
     await openParts(service, environment, { pool: data, app, parts })
   const { role } = environment.settings
+  let draining: Promise<unknown> | undefined
+  async function drain (graceMs: number): Promise<void> {
+    await (draining ??= Promise.all(parts.map((part) => part.drain(graceMs))))
+  }
+  // Before any of the parts closes: what a job, a step or a consumer still does may need each of the others.
+  await given.lifecycle.start({ name: 'work', close: () => drain(0) })
   return {
     handles,
     async start () {
       if (role === 'web') return
       for (const part of parts) await part.start()
     },
-    async drain (graceMs) {
-      await Promise.all(parts.map((part) => part.drain(graceMs)))
-    },
+    drain,
   }
 }
 
