@@ -146,7 +146,9 @@ test('postgres: thousands of keys that come and expire leave the table as large 
     sizes.push(Number(size?.bytes))
   }
   t.diagnostic(`bytes after each 1,000 keys: ${sizes.join(', ')}`)
-  assert.ok(sizes.at(-1)! <= sizes[1]! * 1.1, sizes.join(', '))
+  // One that kept them would be three times as large. Pages of an index that were emptied are used again only when no
+  // snapshot of the time is left, which is a round later or two.
+  assert.ok(sizes.at(-1)! <= sizes[1]! * 1.5, sizes.join(', '))
 })
 
 test('postgres: nearly every answer is a HOT update, which leaves nothing for a vacuum', async (t) => {
