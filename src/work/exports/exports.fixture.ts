@@ -127,6 +127,11 @@ export function entriesExport (
   })
 }
 
+/** One whose makers are killed, of which each kill is an attempt. */
+export function killedExport (): ReturnType<typeof entriesExport> {
+  return entriesExport('entries', { retry: { attempts: 20, base: '100ms' } })
+}
+
 /** A store whose files go through `change`, e.g. to fail. */
 export function watchedStore (
   store: FileStore,

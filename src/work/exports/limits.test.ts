@@ -208,6 +208,38 @@ test('one that was cancelled in another process records nothing more', async (t)
   assert.deepEqual(await namesIn(store), [])
 })
 
+test('a run that was paused until the files of its export had gone takes its own with it', async (t) => {
+  const store = await testStore(t)
+  const there = await openTestExports(t, pool, [small], { store })
+  for (const isForgotten of [false, true]) {
+    for (const place of ['before the first byte', 'in the middle']) {
+      const { status: { id } } = await there.exports.request(small, {}, anna)
+      const pause = async (): Promise<void> => {
+        await there.exports.cancel(id, anna)
+        await pass('16 minutes')
+        await there.exports.upkeep()
+        if (isForgotten) await pool.query('delete from plimsoll_export where id = $1', [id])
+      }
+      let parts = 0
+      const watched = watchedStore(store, async function* (bytes) {
+        yield* bytes
+        if (parts === 2 && place === 'in the middle') await pause()
+      })
+      const pausing: FileStore = {
+        ...watched,
+        async write (...file) {
+          if (++parts === 2 && place === 'before the first byte') await pause()
+          return watched.write(...file)
+        },
+      }
+      await openTestExports(t, pool, [small], { store: pausing })
+      assert.equal(await there.queue.runOnce(), undefined, place)
+      assert.equal(parts, 2)
+      assert.deepEqual((await namesIn(store)).filter((name) => name.startsWith(id)), [], place)
+    }
+  }
+})
+
 test('a job that was cancelled in the queue cancels its export', async (t) => {
   const stop = AbortSignal.abort(Object.assign(new Error('cancelled'), { code: 'JOB_CANCELLED' }))
   const { exports, queue } = await openTestExports(t, pool, [small])

@@ -71,8 +71,8 @@ async function noteDone (
  * concern.
  */
 async function isWanted ({ id, run }: ExportRow, { ledger }: PerformParts): Promise<boolean> {
-  const now = await finishing(() => ledger.read(id)).catch(() => undefined)
-  return now === undefined || (now.state === 'running' && now.run === run)
+  const now = await finishing(() => ledger.read(id)).catch(() => 'unknown' as const)
+  return now === 'unknown' || (now?.state === 'running' && now.run === run)
 }
 
 /** By another release, whose exports this one does not know, or not any more. Another worker may. */

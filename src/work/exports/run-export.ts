@@ -198,13 +198,25 @@ class ExportRun {
     }
     const keepMs = isLast() ? this.#definition.keepMs : undefined
     const recorded = await finishing(() => ledger.checkpoint(this.#row, { file, rows, bytes }, next, keepMs))
-    // Its file stays, to be deleted with the export: no record may ever be without its file.
-    if (!recorded) return false
+    if (!recorded) {
+      await finishing(() => this.#leave(file))
+      return false
+    }
     this.#progress = next
     metrics.parts.add(1)
     metrics.rows.add(rows)
     metrics.bytes.add(bytes)
     return true
+  }
+
+  /**
+   * A file that was not recorded stays, to be deleted with the export: no record may ever be without its file. Those of
+   * the export may be gone already, after a pause that was long; then nobody would come for this one.
+   */
+  async #leave (file: string): Promise<void> {
+    const { ledger, store } = this.#parts
+    const row = await ledger.read(this.#row.id)
+    if (row === undefined || row.swept) await store.delete([file])
   }
 
   async #refuseNullKeys (key: readonly string[]): Promise<void> {
