@@ -22,7 +22,7 @@ export interface EngineSubjects<Client> {
   silent?: () => Promise<Engine<Client>>
 }
 
-const soon = (): AbortSignal => AbortSignal.timeout(10_000)
+const soon = (): AbortSignal => AbortSignal.timeout(60_000)
 
 /** What every engine promises. */
 export function testEngine<Client> (subjects: EngineSubjects<Client>): void {

@@ -9,7 +9,7 @@ import { loadKafka } from './load-kafka.ts'
 const password = 's3cret-word'
 const sasl = { mechanism: 'PLAIN', username: 'plimsoll', password } as const
 const closedPort = '127.0.0.1:1'
-const soon = (): AbortSignal => AbortSignal.timeout(10_000)
+const soon = (): AbortSignal => AbortSignal.timeout(60_000)
 
 test('a missing package says what to install', async () => {
   const missing = Object.assign(new Error('not found'), { code: 'ERR_MODULE_NOT_FOUND' })

@@ -9,7 +9,7 @@ import { natsProgram, type TestNats, testNats } from './nats.fixture.ts'
 
 const password = 's3cret-word'
 const closedPort = `nats://plimsoll:${password}@127.0.0.1:1`
-const soon = (): AbortSignal => AbortSignal.timeout(10_000)
+const soon = (): AbortSignal => AbortSignal.timeout(60_000)
 
 test('a missing package says what to install', async () => {
   const missing = Object.assign(new Error('not found'), { code: 'ERR_MODULE_NOT_FOUND' })

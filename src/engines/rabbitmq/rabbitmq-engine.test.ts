@@ -9,7 +9,7 @@ import { rabbitmqProgram, type TestRabbitmq, testRabbitmq } from './rabbitmq.fix
 
 const password = 's3cret-word'
 const closedPort = `amqp://plimsoll:${password}@127.0.0.1:1/shop`
-const soon = (): AbortSignal => AbortSignal.timeout(10_000)
+const soon = (): AbortSignal => AbortSignal.timeout(60_000)
 
 test('a missing package says what to install', async () => {
   const missing = Object.assign(new Error('not found'), { code: 'ERR_MODULE_NOT_FOUND' })

@@ -9,7 +9,7 @@ import { howToGetRedis, redisProgram, type TestRedis, testRedis } from './redis.
 
 const password = 's3cret-word'
 const closedPort = `redis://:${password}@127.0.0.1:1/2`
-const soon = (): AbortSignal => AbortSignal.timeout(10_000)
+const soon = (): AbortSignal => AbortSignal.timeout(60_000)
 
 test('a missing package says what to install', async () => {
   const missing = Object.assign(new Error('not found'), { code: 'ERR_MODULE_NOT_FOUND' })
