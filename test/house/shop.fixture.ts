@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { testPort } from '../../src/engines/test-port.fixture.ts'
 import { root } from './tree.ts'
 
 /** A first start creates the database cluster and seeds it; a loaded machine takes its time. */
@@ -18,7 +18,7 @@ export interface RunningShop {
 
 /** Starts the shop example as `npm start` does, but on ports and in a folder of its own. */
 export async function startShop (): Promise<RunningShop> {
-  const [port, adminPort] = [await freePort(), await freePort()]
+  const [port, adminPort] = [await testPort(), await testPort()]
   const folder = await mkdtemp(join(tmpdir(), 'plimsoll-docs-'))
   const places = [
     '--listen',
@@ -69,14 +69,4 @@ async function stop (shop: ChildProcess): Promise<void> {
   const cut = setTimeout(() => shop.kill('SIGKILL'), 40_000)
   await exited
   clearTimeout(cut)
-}
-
-async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }

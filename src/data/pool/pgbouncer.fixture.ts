@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { testPort } from '../../engines/test-port.fixture.ts'
 import { waitUntil } from '../../engines/wait-until.fixture.ts'
 
 export interface TestPgBouncer extends AsyncDisposable {
@@ -22,7 +22,7 @@ export async function testPgBouncer (
 ): Promise<TestPgBouncer> {
   const target = new URL(databaseUrl)
   const database = target.pathname.slice(1)
-  const port = await freePort()
+  const port = await testPort()
   const folder = await mkdtemp(join(tmpdir(), 'plimsoll-pgbouncer-'))
   await chmod(folder, 0o755)
   const file = join(folder, 'pgbouncer.ini')
@@ -63,14 +63,4 @@ ignore_startup_parameters = extra_float_digits
       await rm(folder, { recursive: true })
     },
   }
-}
-
-async function freePort (): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

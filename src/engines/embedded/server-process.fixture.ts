@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '../free-port.ts'
+import { testPort } from '../test-port.fixture.ts'
 import { waitUntil } from '../wait-until.fixture.ts'
 import { findBinaries } from './binaries.ts'
 import { ensureCluster, readPassword, superuser } from './cluster.ts'
@@ -63,7 +63,7 @@ export async function serverProcess (
   await chmod(folder, 0o755)
   const place = await findPlace(folder, await findBinaries(), () => {})
   await fill(place)
-  const port = await freePort()
+  const port = await testPort()
   const args = [
     '-D',
     place.data,

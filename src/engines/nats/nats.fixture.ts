@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type EngineProgram, engineProgram } from '../engine-program.fixture.ts'
-import { freePort } from '../free-port.ts'
+import { testPort } from '../test-port.fixture.ts'
 import { waitUntil } from '../wait-until.fixture.ts'
 
 export const natsProgram: EngineProgram = engineProgram('nats-server', 'apt-get install nats-server')
@@ -22,7 +22,7 @@ export interface TestNats extends AsyncDisposable {
 
 /** A server of its own with JetStream, in a folder of its own. */
 export async function testNats (password = 's3cret-word'): Promise<TestNats> {
-  const port = await freePort()
+  const port = await testPort()
   const folder = await mkdtemp(join(tmpdir(), 'plimsoll-nats-'))
   let server: ChildProcess | undefined
 

@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type EngineProgram, engineProgram } from '../engine-program.fixture.ts'
-import { freePort } from '../free-port.ts'
+import { testPort } from '../test-port.fixture.ts'
 import { waitUntil } from '../wait-until.fixture.ts'
 
 export const rabbitmqProgram: EngineProgram = engineProgram(
@@ -32,7 +32,7 @@ export interface TestRabbitmq extends AsyncDisposable {
 
 /** A node of its own, with its own name, ports, folder and name daemon. A start takes a few seconds. */
 export async function testRabbitmq (settings: readonly string[] = []): Promise<TestRabbitmq> {
-  const [port, distPort, epmdPort] = [await freePort(), await freePort(), await freePort()]
+  const [port, distPort, epmdPort] = [await testPort(), await testPort(), await testPort()]
   const [user, password] = ['plimsoll', 's3cret-word']
   const folder = await mkdtemp(join(tmpdir(), 'plimsoll-rabbitmq-'))
   await writeFile(

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { freePort } from '../free-port.ts'
+import { testPort } from '../test-port.fixture.ts'
 import { waitUntil } from '../wait-until.fixture.ts'
 
 /** The first of them on the PATH, or undefined. */
@@ -19,15 +19,15 @@ export interface TestRedis extends AsyncDisposable {
 /** A server in memory only, on a port of its own. */
 export async function testRedis (password: string, port?: number): Promise<TestRedis> {
   if (redisProgram === undefined) throw new Error(howToGetRedis)
-  const chosen = port ?? await freePort()
+  const chosen = port ?? await testPort()
   const args = ['--bind', '127.0.0.1', '--port', String(chosen), '--save', '', '--requirepass', password]
   const server = spawn(redisProgram, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   let said = ''
   server.stdout.on('data', (part) => said += part)
-  await waitUntil(
-    'redis is ready',
-    () => said.includes('Ready to accept connections') || server.exitCode !== null
-  )
+  await waitUntil('redis is ready', () => {
+    if (server.exitCode !== null) throw new Error(`${redisProgram} ended: ${said}`)
+    return said.includes('Ready to accept connections')
+  })
   return {
     port: chosen,
     process: server,
