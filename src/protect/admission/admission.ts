@@ -90,15 +90,18 @@ export class Admission {
     return this.#decide(unit)
   }
 
-  /** Tells that a unit is over: once for each that was run or queued, whatever came of it. */
-  finished (unit: AdmissionUnit, outcome: UnitOutcome): void {
+  /**
+   * Tells that a unit is over: once for each that was run or queued, whatever came of it.
+   *
+   * @param nowMs this moment on the clock's `now()`, where it has been read anyway
+   */
+  finished (unit: AdmissionUnit, outcome: UnitOutcome, nowMs: number = this.#clock.now()): void {
     const { admissionClass, admissionStage } = unit
     const { room } = admissionClass
     unit.admissionStage = 4
     if (admissionStage === 1) return void room.waiting.remove(unit)
     if (admissionStage === 2) return this.#drop(this.#dispatcher.queue.remove(unit))
     if (admissionStage !== 3) return
-    const nowMs = this.#clock.now()
     admissionClass.inFlight--
     this.#costs.done(admissionClass)
     if (!admissionClass.stream) {

@@ -87,7 +87,7 @@ async function pipeline (app: FastifyInstance, options: PipelineOptions): Promis
     ...forRoutes
   } = resolvePipelineOptions(options, app.initialConfig.bodyLimit ?? 1_048_576)
   const { clock, random } = source
-  const recorder = new Recorder({ registry, accessLog, clock, random })
+  const recorder = new Recorder({ registry, accessLog, random })
   const callers = await openCallerChecks(options, { registry, clock, random })
   const cache = cacheOptions === undefined ? undefined : new CacheHolder({
     options: cacheOptions,

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { childTrace, type Clock, newTrace, type Random, type TraceContext } from '../../kernel/index.ts'
+import { childTrace, newTrace, type Random, type TraceContext } from '../../kernel/index.ts'
 import type {
   AccessLog,
   CounterSlot,
@@ -29,22 +29,19 @@ interface OverrunSlots {
 export class Recorder {
   readonly durations: HistogramFamily
   readonly #accessLog: AccessLog | undefined
-  readonly #clock: Clock
   readonly #random: Random
   readonly #overrun: Readonly<Record<LeaveReason, OverrunSlots>>
   #active = 0
 
   constructor (
-    { registry, accessLog, clock, random }: {
+    { registry, accessLog, random }: {
       readonly registry: MetricsRegistry
       readonly accessLog: AccessLog | undefined
-      readonly clock: Clock
       readonly random: Random
     }
   ) {
     this.#random = random
     this.#accessLog = accessLog
-    this.#clock = clock
     this.durations = registry.histogram({
       name: 'http_server_request_duration_seconds',
       help: "Time from reading a request's headers to the end of its response.",
@@ -108,8 +105,11 @@ export class Recorder {
     return span
   }
 
-  /** @returns the status as recorded: that of the answer, or 499 for a client that did not get it */
-  end (unit: RequestUnit): number {
+  /**
+   * @param nowMs on the pipeline's clock
+   * @returns the status as recorded: that of the answer, or 499 for a client that did not get it
+   */
+  end (unit: RequestUnit, nowMs: number): number {
     const { request, span, routePlan } = unit
     const { method } = request
     const { raw } = unit.reply
@@ -118,7 +118,7 @@ export class Recorder {
     const status = answered ? raw.statusCode : clientClosedRequest
     if (unit.inBackground) return status
     this.#active--
-    const durationMs = this.#clock.now() - unit.startedMs
+    const durationMs = nowMs - unit.startedMs
     routePlan.slot(method, status).record(durationMs / 1_000, span?.trace)
     if (span !== undefined) {
       span.set('http.response.status_code', status)

@@ -104,7 +104,8 @@ export class RequestPath implements UnitOwner {
   #limit (unit: RequestUnit, proceed: () => void): void {
     const refused = this.#callers?.refusal(unit)
     if (refused !== undefined) return this.#turnAway(unit, refused)
-    const ruling = unit.routePlan.limit?.take(unit, unit.startedMs)
+    // Whoever was deferred arrived some time ago: leases may have lapsed since.
+    const ruling = unit.routePlan.limit?.take(unit, unit.deferred ? undefined : unit.startedMs)
     if (ruling === undefined) return this.#lookUp(unit, proceed)
     if (!(ruling instanceof Promise)) return this.#ruled(unit, ruling, proceed)
     // A store that is not in this process; it never rejects.
@@ -249,7 +250,9 @@ export class RequestPath implements UnitOwner {
     this.#wheel.remove(unit)
     // For one that never came to an answer: somebody else may make it.
     unit.miss?.abandon()
-    const status = this.#recorder.end(unit)
+    // Read once for all that end with it.
+    const nowMs = this.#source.clock.now()
+    const status = this.#recorder.end(unit, nowMs)
     const gone = status === clientClosedRequest
     const outcome: UnitOutcome = gone ? 'gone' : unit.expired || status >= 500 ? 'failed' : 'answered'
     if (gone) unit.leave()
@@ -262,19 +265,20 @@ export class RequestPath implements UnitOwner {
         () => this.#endLate(unit, outcome, true),
         () => this.#endLate(unit, outcome, false)
       )
-    } else this.#over(unit, outcome)
+    } else this.#over(unit, outcome, nowMs)
   }
 
   /** The handler has ended after its client was told that it was late. */
   #endLate (unit: RequestUnit, outcome: UnitOutcome, done: boolean): void {
     const { idempotency, expired } = unit
     if (expired && idempotency !== undefined) void endKey(idempotency, done)
-    this.#over(unit, outcome)
+    this.#over(unit, outcome, this.#source.clock.now())
   }
 
-  #over (unit: RequestUnit, outcome: UnitOutcome): void {
+  #over (unit: RequestUnit, outcome: UnitOutcome, nowMs: number): void {
     unit.ruling?.release()
-    if (unit.admissionStage !== 0 && unit.admissionStage !== 4) this.#admission?.finished(unit, outcome)
+    if (unit.admissionStage !== 0 && unit.admissionStage !== 4)
+      this.#admission?.finished(unit, outcome, nowMs)
     const overrunMs = unit.settle()
     if (outcome !== 'answered')
       this.#recorder.overrun(outcome === 'gone' ? 'caller_gone' : 'deadline', overrunMs)

@@ -101,8 +101,7 @@ export class SharedStore implements LimitStore {
     return this.#book.size
   }
 
-  take (claims: readonly Claim[]): Outcome | Promise<Outcome> {
-    const nowMs = this.#options.clock.now()
+  take (claims: readonly Claim[], nowMs: number = this.#options.clock.now()): Outcome | Promise<Outcome> {
     if (this.#timers.length === 0) this.#start()
     let unknown = false
     let refusedBy: Outcome
