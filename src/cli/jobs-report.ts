@@ -6,18 +6,24 @@ import type {
   RedriveProgress,
 } from '../work/jobs/dead/index.ts'
 import { promiseMsOf } from '../work/jobs/index.ts'
-import type { JobReceipt, TierState } from '../work/jobs/store/index.ts'
+import type { JobReceipt, TierState, WaitingKind } from '../work/jobs/store/index.ts'
 import { columns } from './columns.ts'
 import type { Paint } from './paint.ts'
 import { age, amount, firstLine, indented, lines, pretty, time } from './report-text.ts'
 
+/** A tier, and who works on it. */
+export interface AttendedTier extends TierState {
+  readonly workers: number
+  /** Jobs that wait and that none of the workers takes. */
+  readonly unknown: readonly WaitingKind[]
+}
+
 /** How the queues stand, for people. */
-export function tiersAsText (tiers: readonly TierState[], paint: Paint): string {
+export function tiersAsText (tiers: readonly AttendedTier[], paint: Paint): string {
   if (tiers.length === 0) return 'No tier has any jobs.\n'
-  const head = ['tier', 'waiting', 'oldest', 'running', 'later', 'held', 'dead', '']
-  const rows = tiers.map(({ tier, depth, depthIsExact, oldestMs, running, later, held, dead }) => {
-    const isLate = oldestMs > promisedMs(tier)
-    const remark = isLate ? running === 0 ? 'late; does anybody work on it?' : 'late' : ''
+  const head = ['tier', 'waiting', 'oldest', 'running', 'later', 'held', 'dead', 'workers', '']
+  const rows = tiers.map((state) => {
+    const { tier, depth, depthIsExact, oldestMs, running, later, held, dead, workers } = state
     return [
       tier,
       depthIsExact ? String(depth) : `~${depth}`,
@@ -26,10 +32,20 @@ export function tiersAsText (tiers: readonly TierState[], paint: Paint): string 
       String(later),
       String(held),
       dead === 0 ? '0' : paint('yellow', String(dead)),
-      paint('red', remark),
+      String(workers),
+      paint('red', remarkOn(state)),
     ]
   })
-  return lines(columns([head, ...rows], [1, 2, 3, 4, 5, 6]))
+  return lines(columns([head, ...rows], [1, 2, 3, 4, 5, 6, 7]))
+}
+
+function remarkOn ({ tier, depth, oldestMs, workers, unknown }: AttendedTier): string {
+  const names = unknown.map(({ name, jobs }) => `${name} (${jobs})`)
+  return [
+    ...(oldestMs > promisedMs(tier) ? ['late'] : []),
+    ...(depth > 0 && workers === 0 ? ['nobody works on it'] : []),
+    ...(names.length > 0 ? [`no worker knows ${names.join(', ')}`] : []),
+  ].join('; ')
 }
 
 /** Jobs of another program may be in tiers that promise nothing. */

@@ -1,5 +1,6 @@
 import { systemClock } from '../kernel/index.ts'
 import { type DeadLetters, redrive } from '../work/jobs/dead/index.ts'
+import { prepareAttendance, readAttendance, strangersOf } from '../work/jobs/pressure/index.ts'
 import type { Arguments } from './command.ts'
 import { exitCodes } from './exit-code.ts'
 import { type JobsAccess, withJobs } from './jobs-access.ts'
@@ -11,6 +12,7 @@ import {
 } from './jobs-arguments.ts'
 import { JobNotFoundError } from './jobs-errors.ts'
 import {
+  type AttendedTier,
   groupsAsText,
   historyAsText,
   letterAsText,
@@ -64,11 +66,16 @@ interface Doing {
 }
 
 async function perform (request: JobsRequest, jobs: JobsAccess, doing: Doing): Promise<Told> {
-  const { letters, store } = jobs
+  const { letters, store, pool, schema } = jobs
   const { nowMs } = doing
   switch (request.action) {
     case 'tiers': {
-      const tiers = await store.tiers()
+      await prepareAttendance(pool, schema)
+      const [states, attended] = await Promise.all([store.tiers(), readAttendance(pool, schema)])
+      const tiers = states.map((state): AttendedTier => {
+        const attendance = attended.get(state.tier)
+        return { ...state, workers: attendance?.workers ?? 0, unknown: strangersOf(state, attendance) }
+      })
       return { data: { tiers }, text: (paint) => tiersAsText(tiers, paint) }
     }
     case 'groups': {

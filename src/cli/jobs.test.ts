@@ -274,8 +274,13 @@ test('discard leaves a history; cancel ends what waits; tiers say how it stands'
   const tiers = await jobs('tiers')
   assert.match(
     tiers.stdout,
-    /^tier +waiting +oldest +running +later +held +dead\nwithin-5s +1 +\S+ +0 +0 +0 +1$/m
+    /^tier +waiting +oldest +running +later +held +dead +workers\nwithin-5s +1 +\S+ +0 +0 +0 +1 +0 +nobody works on it$/m
   )
+  await pool.query(
+    `INSERT INTO shop.plimsoll_job_worker (worker, tier, taken, names) VALUES ('a', 'within-5s', 0, '["other"]')`
+  )
+  assert.match((await jobs('tiers')).stdout, /^within-5s .* 1 +no worker knows \S+ \(1\)$/m)
+  await pool.query('DELETE FROM shop.plimsoll_job_worker')
   const cancelled = await jobs('cancel', waiting)
   assert.deepEqual([cancelled.exitCode, cancelled.stdout], [0, `${waiting} cancelled\n`])
   assert.equal((await jobs('cancel', waiting)).exitCode, 1)

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg'
 import { type Cancel, type Clock, runWithoutContext, systemClock, uuidv7 } from '../../../kernel/index.ts'
-import type { JobStore } from '../store/index.ts'
+import type { ClaimRequest, JobStore } from '../store/index.ts'
 import { attendanceStatements, prepareAttendance } from './attendance-table.ts'
 
 export interface AttendedStoreOptions {
@@ -20,6 +20,7 @@ const idleMs = 10_000
 interface Attended {
   taken: number
   askedAtMs: number
+  names: readonly string[] | undefined
 }
 
 /**
@@ -40,18 +41,24 @@ export function attendedStore (options: AttendedStoreOptions): JobStore {
     const nowMs = clock.now()
     const present = [...tiers].filter(([, { askedAtMs }]) => nowMs - askedAtMs < idleMs)
     if (present.length === 0) return
-    const values = [worker, present.map(([tier]) => tier), present.map(([, { taken }]) => taken)]
+    const values = [
+      worker,
+      present.map(([tier]) => tier),
+      present.map(([, { taken }]) => taken),
+      present.map(([, { names }]) => names === undefined ? null : JSON.stringify(names)),
+    ]
     // Whoever asks next says it again; a database that is away is for those to tell who need it.
-    writing = pool.query(sql.note, values).catch(() => {})
+    writing = Promise.all([writing, pool.query(sql.note, values).catch(() => {})])
   }
 
-  function attend (tier: string, count: number): void {
+  function attend ({ tier, names }: ClaimRequest, count: number): void {
     cancel ??= runWithoutContext(() => clock.every(everyMs, write))
     const known = tiers.get(tier)
-    if (known === undefined) tiers.set(tier, { taken: count, askedAtMs: clock.now() })
+    if (known === undefined) tiers.set(tier, { taken: count, askedAtMs: clock.now(), names })
     else {
       known.taken += count
       known.askedAtMs = clock.now()
+      known.names = names
     }
   }
 
@@ -82,7 +89,7 @@ export function attendedStore (options: AttendedStoreOptions): JobStore {
     },
     async claim (request) {
       const batch = await store.claim(request)
-      attend(request.tier, batch?.jobs.length ?? 0)
+      attend(request, batch?.jobs.length ?? 0)
       return batch
     },
     close,

@@ -1,5 +1,7 @@
+export { type Attendance, prepareAttendance, readAttendance } from './attendance-table.ts'
 export { attendedStore, type AttendedStoreOptions } from './attended-store.ts'
 export { type OverloadReason, TierOverloadedError } from './errors.ts'
 export { Pressure, type PressureOptions, type TierPressure } from './pressure.ts'
 export { pressureProblems } from './problems.ts'
+export { strangersOf } from './strangers.ts'
 export type { TierCondition, WaitingTenant } from './tier-pressure.ts'

@@ -11,11 +11,12 @@ import {
 import type { Logger, MetricsRegistry } from '../../../telemetry/index.ts'
 import type { JobStore, TierState } from '../store/index.ts'
 import { promiseMsOf } from '../tier.ts'
-import { attendanceStatements } from './attendance-table.ts'
+import { readAttendance } from './attendance-table.ts'
 import { type Backlogs, postgresBacklogs } from './backlogs.ts'
 import { TierOverloadedError } from './errors.ts'
 import { FlowRate } from './flow-rate.ts'
 import { type PressureMetrics, pressureMetrics, toldConditions } from './metrics.ts'
+import { Strangers, strangersOf } from './strangers.ts'
 import {
   judgeTier,
   refusalOf,
@@ -69,7 +70,7 @@ export class Pressure implements AsyncDisposable {
   readonly #clock: Clock
   readonly #random: Random
   readonly #metrics: PressureMetrics
-  readonly #readAttendance: string
+  readonly #strangers: Strangers
   readonly #backlogs: Backlogs | undefined
   readonly #known: Map<string, Known> = new Map()
   readonly #drains: Map<string, FlowRate> = new Map()
@@ -87,7 +88,7 @@ export class Pressure implements AsyncDisposable {
     this.#clock = clock
     this.#random = random
     this.#metrics = pressureMetrics(registry)
-    this.#readAttendance = attendanceStatements(schema).read
+    this.#strangers = new Strangers(registry, options.logger)
     const isOurs = options.store.name === 'postgres'
     this.#backlogs = options.backlogs ?? (isOurs ? postgresBacklogs(options.pool, schema) : undefined)
   }
@@ -128,14 +129,10 @@ export class Pressure implements AsyncDisposable {
 
   /** Looks at once. */
   async look (): Promise<void> {
-    const { pool, store, tiers } = this.#options
-    const [states, { rows }] = await Promise.all([
-      store.tiers(),
-      pool.query<{ tier: string; taken: number; workers: number }>(this.#readAttendance),
-    ])
+    const { pool, schema, store, tiers } = this.#options
+    const [states, attended] = await Promise.all([store.tiers(), readAttendance(pool, schema)])
     const atMs = this.#clock.now()
     const stateOf = new Map(states.map((state) => [state.tier, state]))
-    const attended = new Map(rows.map((row) => [row.tier, row]))
     for (const tier of new Set([...tiers, ...stateOf.keys()])) {
       const { taken = 0, workers = 0 } = attended.get(tier) ?? {}
       const reading = this.#read(tier, stateOf.get(tier), taken, workers, atMs)
@@ -145,6 +142,7 @@ export class Pressure implements AsyncDisposable {
       this.#known.set(tier, { ...reading, ...verdict, tenants, atMs })
       this.#show(reading, verdict)
       this.#tell(reading, verdict, atMs)
+      this.#strangers.see(tier, reading.promiseMs, strangersOf(stateOf.get(tier) ?? {}, attended.get(tier)))
     }
   }
 

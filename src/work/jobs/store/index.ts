@@ -13,5 +13,6 @@ export type {
   Renewed,
   TierState,
   Upkeep,
+  WaitingKind,
 } from './job-store.ts'
 export { postgresJobStore, type PostgresJobStoreOptions } from './postgres-store.ts'

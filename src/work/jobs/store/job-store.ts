@@ -155,6 +155,20 @@ export interface TierState {
   readonly held: number
   /** Dead letters. Counted to 10,000. */
   readonly dead: number
+  /**
+   * What kinds of jobs are at the front of what waits. Of those that no worker takes, since its release does not know
+   * them, all are there sooner or later, since the others are taken from between them. @default not known
+   */
+  readonly front?: readonly WaitingKind[]
+}
+
+/** Jobs of one name that wait. */
+export interface WaitingKind {
+  readonly name: string
+  /** How many; counted among the first 1,000 of each priority. */
+  readonly jobs: number
+  /** How long the oldest of them has waited since it was due, in milliseconds. */
+  readonly oldestMs: number
 }
 
 /**

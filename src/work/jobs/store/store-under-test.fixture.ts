@@ -95,14 +95,16 @@ export async function settleDone (store: JobStore, { token, jobs }: ClaimedBatch
   assert.deepEqual(await store.settle(token, done(jobs)), [])
 }
 
-export async function tierOf (store: JobStore, tier: string): Promise<Omit<TierState, 'oldestMs' | 'tier'>> {
+export type TierCounts = Omit<TierState, 'oldestMs' | 'tier' | 'front'>
+
+export async function tierOf (store: JobStore, tier: string): Promise<TierCounts> {
   const state = (await store.tiers()).find((each) => each.tier === tier)
-  const { oldestMs: _, tier: __, ...counts } = state ??
+  const { oldestMs: _, tier: __, front: ___, ...counts } = state ??
     { depth: 0, depthIsExact: true, oldestMs: 0, tier, running: 0, later: 0, held: 0, dead: 0 }
   return counts
 }
 
-export const empty: Omit<TierState, 'oldestMs' | 'tier'> = {
+export const empty: TierCounts = {
   depth: 0,
   depthIsExact: true,
   running: 0,

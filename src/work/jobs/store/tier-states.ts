@@ -1,5 +1,5 @@
 import type { Pool } from 'pg'
-import type { TierState } from './job-store.ts'
+import type { TierState, WaitingKind } from './job-store.ts'
 import { type Statement, statement } from './statement.ts'
 import type { JobTables } from './tables.ts'
 
@@ -12,7 +12,7 @@ const heads = 1_000
 interface TierRow {
   readonly tier: string
   readonly depth: number
-  readonly oldest_ms: number | null
+  readonly front: readonly WaitingKind[] | null
   readonly running: number
   readonly later: number
   readonly held: number
@@ -33,13 +33,14 @@ export class TierStates {
 
   async read (): Promise<readonly TierState[]> {
     const { rows } = await this.#pool.query<TierRow>({ ...this.#sql, values: [counted, heads] })
-    return await Promise.all(rows.map(async ({ tier, depth, oldest_ms: oldestMs, ...counts }) => {
+    return await Promise.all(rows.map(async ({ tier, depth, front, ...counts }) => {
       const depthIsExact = depth <= counted
       return {
         tier,
         depth: depthIsExact ? depth : Math.max(depth, await this.#estimate(tier)),
         depthIsExact,
-        oldestMs: Math.max(0, oldestMs ?? 0),
+        oldestMs: Math.max(0, ...(front ?? []).map(({ oldestMs }) => oldestMs)),
+        front: front ?? [],
         ...counts,
       }
     }))
@@ -88,11 +89,14 @@ function tierStatement ({ job, later, held, lease, settled }: JobTables, deadLet
       (SELECT count(*) FROM (
         SELECT FROM ${job} AS row WHERE row.tier = tiers.tier LIMIT $1::integer + 1
       ) AS found)::integer AS depth,
-      (SELECT extract(epoch FROM now() - min(due_at))::float8 * 1000 FROM waiting, LATERAL (
-        SELECT due_at FROM ${job} AS row
-        WHERE row.tier = waiting.tier AND row.suspect = waiting.suspect AND row.rank = waiting.rank
-        ORDER BY tag LIMIT $2::integer
-      ) AS head WHERE waiting.tier = tiers.tier) AS oldest_ms,
+      (SELECT json_agg(json_build_object('name', name, 'jobs', jobs, 'oldestMs', oldest_ms) ORDER BY name) FROM (
+        SELECT name, count(*) AS jobs, extract(epoch FROM now() - min(due_at))::float8 * 1000 AS oldest_ms
+        FROM waiting, LATERAL (
+          SELECT name, due_at FROM ${job} AS row
+          WHERE row.tier = waiting.tier AND row.suspect = waiting.suspect AND row.rank = waiting.rank
+          ORDER BY tag LIMIT $2::integer
+        ) AS head WHERE waiting.tier = tiers.tier GROUP BY name
+      ) AS kinds) AS front,
       coalesce((SELECT sum(size - cardinality(settled) - (SELECT count(*) FROM ${settled} WHERE token = row.token))
         FROM ${lease} AS row WHERE row.tier = tiers.tier), 0)::integer
         AS running,
