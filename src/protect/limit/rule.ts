@@ -6,8 +6,10 @@ import type { CountedBy, LimitSubject } from './subject.ts'
 /**
  * One rule: how much of what, counted by whom. Exactly one of `perSecond`, `perMinute`, `perHour`, `sliding`,
  * `quota` and `concurrent` says how much.
+ *
+ * @typeParam Request what the functions of the rule are given: the `request` of its subjects
  */
-export interface LimitRule {
+export interface LimitRule<Request = unknown> {
   /**
    * Shown in headers, problems and metrics: letters, digits and `_ . -`, at most 64.
    *
@@ -40,12 +42,12 @@ export interface LimitRule {
    *
    * @default 'client', in plans 'tenant'
    */
-  readonly by?: CountedBy | ((request: unknown, subject: LimitSubject) => string | undefined)
+  readonly by?: CountedBy | ((request: Request, subject: LimitSubject) => string | undefined)
   /**
    * Units that a request takes: a whole number from 0. More than the limit can ever hold counts as all that it
    * holds; what is no such number counts as 1. @default 1
    */
-  readonly cost?: number | ((request: unknown, subject: LimitSubject) => number)
+  readonly cost?: number | ((request: Request, subject: LimitSubject) => number)
   /**
    * Whether each route counts for itself, or all routes with a rule of this name (and the same figures) count
    * together. @default 'route', in plans 'service'
@@ -61,4 +63,7 @@ export interface LimitRule {
 }
 
 /** Rules of a route: one or several, and `'plan'` for those of the subject's plan. */
-export type RouteRules = LimitRule | 'plan' | readonly (LimitRule | 'plan')[]
+export type RouteRules<Request = unknown> =
+  | LimitRule<Request>
+  | 'plan'
+  | readonly (LimitRule<Request> | 'plan')[]

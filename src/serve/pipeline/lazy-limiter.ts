@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import type { Clock, Random } from '../../kernel/index.ts'
 import {
   Limiter,
@@ -13,7 +14,7 @@ export interface LimitsOptions
   extends Omit<LimiterOptions, 'store' | 'registry' | 'plans' | 'clock' | 'random'>
 {
   /** For routes that say nothing of limits, each counted for itself. @default none */
-  readonly rules?: RouteRules
+  readonly rules?: RouteRules<FastifyRequest>
   /** Where limits are counted, or what makes it when the first route has any; yours to close. @default this process */
   readonly store?: LimitStore | (() => LimitStore)
 }
@@ -21,7 +22,7 @@ export interface LimitsOptions
 interface LazyLimiterParts {
   readonly options: LimitsOptions
   /** The rules of each plan that has any. */
-  readonly plans: Readonly<Record<string, LimitRule | readonly LimitRule[]>>
+  readonly plans: Readonly<Record<string, LimitRule<FastifyRequest> | readonly LimitRule<FastifyRequest>[]>>
   readonly registry: MetricsRegistry
   readonly clock: Clock
   readonly random: Random
@@ -29,7 +30,7 @@ interface LazyLimiterParts {
 
 /** The limiter of an app, made when the first route asks for it: its table takes memory. */
 export class LazyLimiter {
-  readonly defaultRules: RouteRules | undefined
+  readonly defaultRules: RouteRules<FastifyRequest> | undefined
   readonly #parts: LazyLimiterParts
   #made: Limiter | undefined
 
@@ -48,8 +49,10 @@ export class LazyLimiter {
   }
 
   #make (): Limiter {
-    const { options: { rules: _, store: given, ...options }, ...shared } = this.#parts
+    const { options: { rules: _, store: given, ...options }, plans: ofRequests, ...shared } = this.#parts
+    // The subjects of an app's limits are its requests.
+    const plans = ofRequests as NonNullable<LimiterOptions['plans']>
     const store = typeof given === 'function' ? given() : given
-    return new Limiter({ ...options, ...shared, ...(store === undefined ? {} : { store }) })
+    return new Limiter({ ...options, ...shared, plans, ...(store === undefined ? {} : { store }) })
   }
 }

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import { type PayloadCommons, payloadMetrics, type PayloadSettings } from '../../answer/payload/index.ts'
 import type { Reads, Transaction } from '../../data/index.ts'
 import {
@@ -91,7 +92,7 @@ export interface CallerPlan {
   /** Requests of these callers are at most so critical. @default as the route says */
   readonly criticality?: Criticality
   /** Limits of routes that say `limit: 'plan'`, counted by tenant over all of them. @default none */
-  readonly limits?: LimitRule | readonly LimitRule[]
+  readonly limits?: LimitRule<FastifyRequest> | readonly LimitRule<FastifyRequest>[]
 }
 
 /** Options with their defaults in place. */
@@ -196,7 +197,7 @@ export interface RouteSettings extends PayloadSettings {
    * Rules of how much may be asked, one or several; `'plan'` for those of the caller's plan, `false` for none.
    * All are decided in one step. @default the option `limits.rules`
    */
-  readonly limit?: RouteRules | false
+  readonly limit?: RouteRules<FastifyRequest> | false
   /**
    * Whether the route needs an `Idempotency-Key`, or takes one; see docs/idempotency.md. @default it does not look
    * at keys

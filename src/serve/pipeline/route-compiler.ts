@@ -4,7 +4,7 @@ import type { Transaction } from '../../data/index.ts'
 import { parseCriticality, parseDuration, SettingError } from '../../kernel/index.ts'
 import type { Admission } from '../../protect/admission/index.ts'
 import type { Idempotency } from '../../protect/idempotency/index.ts'
-import type { RouteLimit } from '../../protect/limit/index.ts'
+import type { RouteLimit, RouteRules } from '../../protect/limit/index.ts'
 import type { HistogramFamily } from '../../telemetry/index.ts'
 import type { CacheHolder, KeptRoute } from './app-cache.ts'
 import { keepAnswers, purgeWhatIsWritten } from './cached-route.ts'
@@ -225,7 +225,7 @@ function limitOf (
 ): RouteLimit | undefined {
   const rules = limit ?? (exempt === true ? false : limiter.defaultRules ?? false)
   if (rules === false) return undefined
-  const compiled = limiter.get().compile(name, rules)
+  const compiled = limiter.get().compile(name, rules as RouteRules)
   return compiled.limited ? compiled : undefined
 }
 
