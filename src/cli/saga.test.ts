@@ -161,8 +161,10 @@ test('what is cancelled and cannot be undone is parked with its runbook, resumed
   const { stdout } = await saga('show', id)
   assert.match(stdout, /What to do\n {2}Call the ferry\.\n {2}Remove what keeps the compensation of book/)
   assert.match(stdout, /cancel asked +approve +reason storm +by mate/)
-  assert.match((await saga('resume', id)).stdout, /goes on: compensating/)
+  // It is parked again by the worker beside it, which may be quicker than this command's look.
+  assert.match((await saga('resume', id)).stdout, /goes on: (compensating|parked)/)
   await until(id, 'parked')
+  assert.match((await saga('show', id)).stdout, /resumed +book +by mate/)
   assert.match((await saga('skip', id)).stdout, /goes on: compensated/)
 })
 
