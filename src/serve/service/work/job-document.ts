@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { Type } from 'typebox'
+import { type TSchema, Type } from 'typebox'
 import type { JobStatus } from '../../../work/jobs/index.ts'
 
 /** What a client sees of a job. */
-export const JobDocument = Type.Object({
+export const JobDocument: TSchema = Type.Object({
   id: Type.String(),
   state: Type.String({ description: 'waiting, running, cancelling, done, failed, cancelled or expired' }),
   attempt: Type.Integer({ description: 'Runs that have begun' }),
