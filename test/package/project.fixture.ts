@@ -24,7 +24,7 @@ export function run (
 ): Promise<CommandResult> {
   return new Promise((resolve) => {
     const env = environment(options.path)
-    execFile(command, parameters, { cwd: options.cwd, env, timeout: 120_000 }, (error, stdout, stderr) => {
+    execFile(command, parameters, { cwd: options.cwd, env, timeout: 250_000 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : error.code ?? error.signal ?? 1, stdout, stderr })
     })
   })
