@@ -34,6 +34,7 @@ export {
   Problem,
   type ProblemDetails,
   type ProblemDocument,
+  problemDocument,
   type ProblemKind,
   type ProblemKinds,
   problemMediaType,

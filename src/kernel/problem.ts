@@ -64,14 +64,26 @@ export class Problem extends Error {
 
   /** The document to send. Extensions cannot overwrite the standard members. */
   toDocument (): ProblemDocument {
-    return {
-      ...this.extensions,
-      type: problemType(this.code),
-      title: this.title,
-      status: this.statusCode,
-      code: this.code,
-      ...(this.detail === undefined ? {} : { detail: this.detail }),
-    }
+    const { code, statusCode: status, title, detail, extensions } = this
+    return problemDocument({ code, status, title }, { detail, extensions })
+  }
+}
+
+/**
+ * The document of one case, for an answer that nobody throws: an error beside it would cost more than all the rest of a
+ * refusal.
+ */
+export function problemDocument (
+  { code, status, title }: ProblemKind,
+  { detail, extensions }: Pick<ProblemDetails, 'detail' | 'extensions'> = {}
+): ProblemDocument {
+  return {
+    ...extensions,
+    type: problemType(code),
+    title,
+    status,
+    code,
+    ...(detail === undefined ? {} : { detail }),
   }
 }
 

@@ -13,15 +13,16 @@ export class PreparedAnswer implements Answer {
   readonly kind = 'answer'
   readonly result: CacheResult
   readonly status: number
-  readonly headers: string[]
   readonly body: string | Buffer | undefined
   readonly refresh: (() => Promise<Miss | undefined>) | undefined
+  /** Those that never change. */
+  readonly #headers: readonly string[]
   readonly #statusHead: string
-  /** Where the age stands in the headers; 0 where it does not. */
-  readonly #ageAt: number
-  #age = -1
+  readonly #isAged: boolean
+  #age = 0
+  #status = ''
+  #lastingLines: string | undefined
   #lines: string | undefined
-  #linesAge = -1
 
   /**
    * @param headers names and values in turn; `age` and `cache-status` are added
@@ -39,17 +40,25 @@ export class PreparedAnswer implements Answer {
     this.status = status
     this.body = body
     this.refresh = refresh
+    this.#headers = headers
     this.#statusHead = statusHead
     // An age would say that it was not made, or validated, for this request.
-    const isNew = result === 'miss' || result === 'validated'
-    this.headers = [...headers, ...isNew ? [] : ['age', '0'], 'cache-status', statusHead]
-    this.#ageAt = isNew ? 0 : headers.length + 1
+    this.#isAged = result !== 'miss' && result !== 'validated'
+    this.#lastingLines = undefined
+    this.#lines = undefined
   }
 
+  get headers (): readonly string[] {
+    const age = this.#isAged ? ['age', textOfNumber(this.#age)] : []
+    return [...this.#headers, ...age, 'cache-status', this.#status]
+  }
+
+  /** Of an entry that is read once a second, each hit has another age: only what says so is made anew. */
   get lines (): string {
-    if (this.#lines === undefined || this.#linesAge !== this.#age) {
-      this.#linesAge = this.#age
-      this.#lines = linesOf(this.headers)
+    if (this.#lines === undefined) {
+      this.#lastingLines ??= linesOf(this.#headers)
+      const age = this.#isAged ? `age: ${textOfNumber(this.#age)}\r\n` : ''
+      this.#lines = `${this.#lastingLines}${age}cache-status: ${this.#status}\r\n`
     }
     return this.#lines
   }
@@ -59,11 +68,10 @@ export class PreparedAnswer implements Answer {
    * stale. The sum of both is the same in each call.
    */
   at (age: number, ttl: number): this {
-    if (age === this.#age) return this
+    if (age === this.#age && this.#status !== '') return this
     this.#age = age
-    const { headers } = this
-    if (this.#ageAt > 0) headers[this.#ageAt] = textOfNumber(age)
-    headers[headers.length - 1] = this.#statusHead + textOfNumber(ttl)
+    this.#status = this.#statusHead + textOfNumber(ttl)
+    this.#lines = undefined
     return this
   }
 }

@@ -23,7 +23,7 @@ export { type LimitProblemCode, limitProblems } from './problems.ts'
 export { ProcessStore, type ProcessStoreOptions } from './process-store.ts'
 export { type LimitedEvent, RouteLimit } from './route-limit.ts'
 export type { LimitRule, RouteRules } from './rule.ts'
-export { type Header, limitProblem, type Refusal, Ruling } from './ruling.ts'
+export { type Header, limitDocument, limitProblem, type Refusal, Ruling } from './ruling.ts'
 export {
   localStore,
   type LocalStoreOptions,

@@ -5,6 +5,7 @@ import { parseList } from 'structured-headers'
 import { type ManualClock, manualClock, SettingError } from '../../kernel/index.ts'
 import { MetricsRegistry } from '../../telemetry/index.ts'
 import {
+  limitDocument,
   type LimitedEvent,
   Limiter,
   type LimiterOptions,
@@ -164,7 +165,8 @@ test('the problem names the rule, its limit and the wait', () => {
   ruled(route.take(subject()))
   const { refusal } = ruled(route.take(subject()))
   assert.ok(refusal)
-  assert.deepEqual(limitProblem(refusal).toDocument(), {
+  assert.deepEqual(limitDocument(refusal), limitProblem(refusal).toDocument())
+  assert.deepEqual(limitDocument(refusal), {
     'type': 'urn:plimsoll:problem:limit-exceeded',
     'title': 'Too many requests',
     'status': 429,

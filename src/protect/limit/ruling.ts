@@ -1,4 +1,10 @@
-import { type ExplainedProblemKind, Problem } from '../../kernel/index.ts'
+import {
+  type ExplainedProblemKind,
+  Problem,
+  type ProblemDetails,
+  type ProblemDocument,
+  problemDocument,
+} from '../../kernel/index.ts'
 import type { CompiledRule } from './compiled-rule.ts'
 import { limitHeader, limitItem, policyHeader, retryAfterHeader, wholeSeconds } from './header-writer.ts'
 import { capacityOf } from './limit.ts'
@@ -20,15 +26,24 @@ export interface Refusal {
   readonly retryAfterSeconds: number
 }
 
-/** The refusal as a problem to throw or to write. */
-export function limitProblem ({ kind, rule, rules, limit, retryAfterSeconds }: Refusal): Problem {
-  return new Problem(kind, {
+/** The refusal as a problem to throw. */
+export function limitProblem (refusal: Refusal): Problem {
+  return new Problem(refusal.kind, detailsOf(refusal))
+}
+
+/** The document of the same problem, to be written. */
+export function limitDocument (refusal: Refusal): ProblemDocument {
+  return problemDocument(refusal.kind, detailsOf(refusal))
+}
+
+function detailsOf ({ kind, rule, rules, limit, retryAfterSeconds }: Refusal): ProblemDetails {
+  return {
     detail: kind.code === limitProblems.LIMIT_UNDECIDED.code ?
       `The limit "${rule}" cannot be checked now; try again in ${retryAfterSeconds} s.` :
       `The limit "${rule}" allows ${limit} at once; try again in ${retryAfterSeconds} s.`,
     // The last is the member that the draft of the header fields names (section 5).
     extensions: { rule, limit, retryAfterSeconds, 'violated-policies': rules },
-  })
+  }
 }
 
 /** Rules that apply to a request, and what is known of them at boot. */

@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders } from 'node:http'
-import { type Problem, problemMediaType, problemType } from '../../kernel/index.ts'
+import { type ProblemDocument, problemMediaType, problemType } from '../../kernel/index.ts'
 import { admissionProblems, type Refusal } from '../../protect/admission/index.ts'
 import type { RequestUnit } from './request-unit.ts'
 import { linesOn, sendWhole } from './whole-answer.ts'
@@ -11,26 +11,16 @@ const heads = new Map<Refusal, string>()
 
 /** Answers a request that admission refuses. @returns whether the answer is out, as {@link sendWhole} says */
 export function answerRefusal (unit: RequestUnit, refusal: Refusal): boolean {
+  // All of it is ASCII: the ids because they are checked, the rest because we wrote it.
   const body = `${headOf(refusal)}${idsOf(unit)}`
-  // All of it is ASCII: the ids because they are checked, the rest because we wrote it. Latin-1 is written as it is.
-  return answer(
-    unit,
-    OVERLOADED.status,
-    { body, bytes: body.length, encoding: 'latin1' },
-    refusal.retryAfterSeconds
-  )
+  return answer(unit, OVERLOADED.status, body, body.length, refusal.retryAfterSeconds)
 }
 
 /** Answers a request that need go no further. @returns whether the answer is out, as {@link sendWhole} says */
-export function answerEarly (unit: RequestUnit, problem: Problem): boolean {
-  const body = `${membersOf(problem.toDocument())}${idsOf(unit)}`
-  return answer(unit, problem.statusCode, { body, bytes: Buffer.byteLength(body), encoding: 'utf8' })
-}
-
-interface Body {
-  readonly body: string
-  readonly bytes: number
-  readonly encoding: 'latin1' | 'utf8'
+export function answerEarly (unit: RequestUnit, document: ProblemDocument): boolean {
+  const text = `${membersOf(document)}${idsOf(unit)}`
+  const bytes = Buffer.byteLength(text)
+  return answer(unit, document.status, bytes === text.length ? text : Buffer.from(text), bytes)
 }
 
 const problemLines = `content-type: ${problemMediaType}\r\ncache-control: no-store\r\n`
@@ -39,11 +29,14 @@ const problemLines = `content-type: ${problemMediaType}\r\ncache-control: no-sto
  * Before the body is read, past Fastify's serialisation and its hooks, because the less a refusal costs the more
  * is left for what is served. What earlier hooks have put on the reply (CORS, say) goes out with it, and the
  * connection stays open for the client's next try.
+ *
+ * @param body text where it is ASCII
  */
 function answer (
   unit: RequestUnit,
   status: number,
-  { body, bytes, encoding }: Body,
+  body: string | Buffer,
+  bytes: number,
   retryAfter?: number
 ): boolean {
   const { reply, ownLines } = unit
@@ -51,7 +44,7 @@ function answer (
   if (others !== undefined) {
     const waiting = retryAfter === undefined ? '' : `retry-after: ${retryAfter}\r\n`
     reply.hijack()
-    return sendWhole(reply, status, `${problemLines}${waiting}${ownLines}${others}`, bytes, body, encoding)
+    return sendWhole(reply, status, `${problemLines}${waiting}${ownLines}${others}`, bytes, body)
   }
   unit.tell()
   const headers = reply.getHeaders() as OutgoingHttpHeaders
@@ -62,7 +55,7 @@ function answer (
   reply.hijack()
   const { raw } = reply
   raw.writeHead(status, headers)
-  raw.end(body, encoding)
+  raw.end(body)
   return false
 }
 

@@ -19,8 +19,8 @@ export function keepAnswers (route: RouteOptions, { edge }: KeptRoute): void {
     const kept = miss?.store({ status, headers, body: bodyOf(payload) })
     if (kept?.kind === 'answer') {
       void reply.code(kept.status)
-      for (let at = 0; at < kept.headers.length; at += 2)
-        void reply.header(kept.headers[at]!, kept.headers[at + 1]!)
+      const { headers: given } = kept
+      for (let at = 0; at < given.length; at += 2) void reply.header(given[at]!, given[at + 1]!)
       return done(null, kept.body ?? '')
     }
     if (kept !== undefined) void reply.header(cacheStatusHeader, kept.cacheStatus)
@@ -45,7 +45,7 @@ export function sendKept (unit: RequestUnit, answer: Answer): boolean {
   if (lines !== undefined) {
     reply.hijack()
     const length = status === 304 ? undefined : body?.length ?? 0
-    return sendWhole(reply, status, `${answer.lines}${unit.ownLines}${lines}`, length, body, 'latin1')
+    return sendWhole(reply, status, `${answer.lines}${unit.ownLines}${lines}`, length, body)
   }
   unit.tell()
   const all = [...headers]

@@ -3,10 +3,10 @@ import { IncomingMessage } from 'node:http'
 import { batchMembershipOf } from '../../answer/batch/membership/index.ts'
 import type { Found } from '../../answer/cache/index.ts'
 import type { Transaction } from '../../data/index.ts'
-import { enterContext, Problem, runWithContext } from '../../kernel/index.ts'
+import { enterContext, Problem, problemDocument, runWithContext } from '../../kernel/index.ts'
 import type { Admission, Refusal, UnitOutcome } from '../../protect/admission/index.ts'
 import type { IdempotentUnit } from '../../protect/idempotency/index.ts'
-import { limitProblem, type Ruling } from '../../protect/limit/index.ts'
+import { limitDocument, type Ruling } from '../../protect/limit/index.ts'
 import type { RefusalAnswer } from '../../protect/verify/index.ts'
 import type { Logger, Tracer } from '../../telemetry/index.ts'
 import { answerEarly, answerRefusal } from './answer-early.ts'
@@ -118,7 +118,7 @@ export class RequestPath implements UnitOwner {
     if (unit.ended) return ruling.release()
     unit.ruling = ruling
     if (ruling.refusal === undefined) this.#lookUp(unit, proceed)
-    else this.#sent(unit, answerEarly(unit, limitProblem(ruling.refusal)))
+    else this.#sent(unit, answerEarly(unit, limitDocument(ruling.refusal)))
   }
 
   /** Before admission: what is kept costs next to nothing, and is served however busy the process is. */
@@ -133,7 +133,7 @@ export class RequestPath implements UnitOwner {
       (settled) => this.#resume(unit, () => this.#found(unit, settled, proceed)),
       () => {
         // Its deadline passed while another request was making the answer, or its client left.
-        if (!unit.ended) this.#sent(unit, answerEarly(unit, new Problem(requestProblems.DEADLINE_EXCEEDED)))
+        if (!unit.ended) this.#sent(unit, answerEarly(unit, problemDocument(requestProblems.DEADLINE_EXCEEDED)))
       }
     )
   }
@@ -213,7 +213,7 @@ export class RequestPath implements UnitOwner {
 
   #turnAway (unit: RequestUnit, { problem, headers }: RefusalAnswer): void {
     unit.reply.headers(headers)
-    this.#sent(unit, answerEarly(unit, problem))
+    this.#sent(unit, answerEarly(unit, problem.toDocument()))
   }
 
   /** Its way goes on in a later callback, and its client may leave before that. */

@@ -49,10 +49,12 @@ export function linesOn (reply: FastifyReply): string | undefined {
 /**
  * Sends an answer whose head is text already, in one piece with its body. Node checks and joins each header of each
  * response, which for an answer that is made once costs more than all the rest of it. So Node gets the lines as a part of
- * the first one, and adds what is its to say: length, date, whether the connection stays.
+ * the first one, and adds what is its to say: length, date, whether the connection stays. A body of text then goes out as
+ * the end of the head: given to `end`, it would wait in the buffers of response and connection to be put together there.
  *
  * @param lines of {@link linesOn} and others; without `content-length`
  * @param length of the body in bytes; `undefined` for none to tell, as in a 304
+ * @param body text of ASCII alone, or bytes
  * @returns whether it is out: the system has taken all of it, and nothing that happens to the connection can change what
  *   this request came to. False where it waits for a client that reads slowly, or behind an earlier answer.
  */
@@ -61,12 +63,11 @@ export function sendWhole (
   status: number,
   lines: string,
   length: number | undefined,
-  body: string | Buffer | undefined,
-  encoding: BufferEncoding
+  body: string | Buffer | undefined
 ): boolean {
   storeHead(raw, status, lines, length)
-  if (body === undefined) raw.end()
-  else raw.end(body, encoding)
+  if (typeof body === 'string') endWith(raw, body)
+  else raw.end(body)
   return raw.writableLength === 0 && raw.socket?.destroyed === false
 }
 
@@ -79,12 +80,22 @@ function storeHead (raw: ServerResponse, status: number, lines: string, length: 
   maker._storeHeader(firstLine, length === undefined ? undefined : ['content-length', String(length)])
 }
 
-/** Should Node make it in another way one day, answers are sent the longer way. */
+/** `end` of text, as a part of the head; of no text where there must be none, as for HEAD. */
+function endWith (raw: ServerResponse, text: string): void {
+  const maker = raw as unknown as HeadMaker
+  if (maker._hasBody) maker._header = `${maker._header ?? ''}${text}`
+  raw.end()
+}
+
+/** Should Node make heads in another way one day, or hold back what it has made, answers are sent the longer way. */
 const makesHead = ((): boolean => {
   const response = new ServerResponse(new IncomingMessage(new Socket()))
   if (typeof (response as unknown as Partial<HeadMaker>)._storeHeader !== 'function') return false
-  storeHead(response, 200, 'a: b\r\n', 0)
-  const { _header: head } = response as unknown as HeadMaker
-  return typeof head === 'string' && head.startsWith('HTTP/1.1 200 OK\r\na: b\r\ncontent-length: 0\r\n') &&
-    head.endsWith('\r\n\r\n')
+  storeHead(response, 200, 'a: b\r\n', 1)
+  endWith(response, 'c')
+  const { outputData } = response as unknown as {
+    readonly outputData?: readonly { readonly data: unknown }[]
+  }
+  const text = outputData?.map(({ data }) => data).join('') ?? ''
+  return text.startsWith('HTTP/1.1 200 OK\r\na: b\r\ncontent-length: 1\r\n') && text.endsWith('\r\n\r\nc')
 })()
