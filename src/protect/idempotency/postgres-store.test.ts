@@ -110,7 +110,7 @@ test('postgres: a holder that hangs with its record uncommitted is cut by the se
   const store = postgresIdempotencyStore({ pool })
   await store.prepare()
   const key = someKey()
-  const claimed = await store.claim({ ...claimOf(key), leaseMs: 200 })
+  const claimed = await store.claim({ ...claimOf(key), leaseMs: 1_000 })
   assert.equal(claimed.kind, 'taken')
   if (claimed.kind !== 'taken') return
   const { run, settleIn } = store.transactions!

@@ -163,7 +163,7 @@ test('closing releases what is held', async () => {
 })
 
 test('one lease can be held without opening leases first', async () => {
-  await using lease = await holdLease(pool, someName(), { leaseMs: 200, owner: 'scheduler' })
+  await using lease = await holdLease(pool, someName(), { leaseMs, owner: 'scheduler' })
   assert.match((await one!.holder(lease.name))?.owner ?? '', /^scheduler /)
 })
 
