@@ -70,6 +70,8 @@ interface SettingTypes {
   readonly work: {
     /** How long the work of a process that was lost waits for another one. */
     readonly lease: Duration
+    /** How long it is kept what people did with dead letters of jobs that are gone. */
+    readonly auditKeep: Duration
     /** How many clients of a process may hear of their jobs as events at once. */
     readonly streams: number
   }

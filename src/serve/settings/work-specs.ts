@@ -18,6 +18,12 @@ export const workSpecs: readonly SettingSpec[] = [
     default: '30s',
     help: 'How long the work of a process that was lost waits for another one; at least 1s.',
   }),
+  spec('work.auditKeep', {
+    kind: duration({ above: 0 }),
+    group,
+    default: '90d',
+    help: 'How long it is kept what people did with dead letters of jobs that are gone.',
+  }),
   spec('work.streams', {
     kind: integer({ least: 0 }),
     group,

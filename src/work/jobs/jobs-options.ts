@@ -36,6 +36,8 @@ export interface OpenJobsOptions {
   readonly schema?: string | undefined
   /** Closed with the queue. @default the PostgreSQL store on `pool` */
   readonly store?: JobStore
+  /** How long it is kept what people did with dead letters; of a `store` of yours it is the store's. @default '90d' */
+  readonly auditKeep?: Duration
   /** How workers of other processes hear that there is something to do. @default `notifyLine` on `pool` */
   readonly wake?: WakeLine
   /** How long a worker that is not heard of keeps its jobs; at least 1 s. @default '30s' */

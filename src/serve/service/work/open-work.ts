@@ -124,7 +124,7 @@ async function openParts (
 
 async function openQueue (
   jobs: readonly Job[],
-  { schedules = [], tiers, weights, database, version }: WorkSource,
+  { schedules = [], tiers, weights, tenantClass, database, version }: WorkSource,
   { settings, telemetry: { registry, tracer, logger }, lifecycle, onProgress }: ServiceEnvironment,
   { pool, app, parts }: Surroundings
 ): Promise<Jobs | undefined> {
@@ -138,6 +138,7 @@ async function openQueue (
     schedules,
     schema: database?.schema,
     lease: settings.work.lease,
+    auditKeep: settings.work.auditKeep,
     app: appOf(app),
     version,
     registry,
@@ -145,6 +146,7 @@ async function openQueue (
     logger,
     ...(tiers === undefined ? {} : { tiers }),
     ...(weights === undefined ? {} : { weights }),
+    ...(tenantClass === undefined ? {} : { tenantClass }),
   })
   await lifecycle.start({ name: 'jobs', close: () => queue.close() })
   parts.push(named('jobs', queue.worker()))

@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import pg from 'pg'
 import { type TestDatabase, testDatabase } from '../../../engines/embedded/embedded.fixture.ts'
 import { waitUntil } from '../../../engines/wait-until.fixture.ts'
-import { uuidv7 } from '../../../kernel/index.ts'
+import { manualClock, uuidv7 } from '../../../kernel/index.ts'
 import { jobFailure } from '../failure/index.ts'
 import { pgBossJobStore } from '../pg-boss/index.ts'
 import { type ClaimedJob, type JobStore, type NewJob, postgresJobStore } from '../store/index.ts'
@@ -110,5 +110,39 @@ for (const kind of ['postgres', 'pg-boss'] as const) {
       assert.equal((await store.receipt(job.id))?.state, 'done')
     }
     assert.equal(result!.succeeded + result!.duplicates, jobs.length)
+  })
+}
+
+for (const kind of ['postgres', 'pg-boss'] as const) {
+  test(`${kind}: what people did is forgotten after its time, but not of letters that are still there`, async () => {
+    const schema = `kept_${kind}`
+    const clock = manualClock()
+    const day = 86_400_000
+    await using store = kind === 'postgres' ?
+      postgresJobStore({ pool, schema, clock, auditMs: 30 * day }) :
+      pgBossJobStore({ pool, schema, auditMs: 30 * day })
+    await store.prepare()
+    const letters = new DeadLetters({ pool, schema })
+    const jobs = [someJob(), someJob(), someJob()]
+    await store.enqueue(pool, jobs)
+    await waitUntil('all are dead', async () => {
+      await work(store, () => true)
+      return await letters.count() === jobs.length
+    })
+    const [there, gone, recent] = jobs.map(({ id }) => id) as [string, string, string]
+    await letters.edit(there, { payload: '{"orderId": "18"}' }, { actor: 'ann' })
+    await letters.discard({ ids: [gone] }, { actor: 'ann' })
+    const age = (days: number) =>
+      pool.query(`UPDATE "${schema}".plimsoll_job_dead_audit SET at = at - $1 * interval '1 day'`, [days])
+    await age(2)
+    await letters.discard({ ids: [recent] }, { actor: 'ann' })
+    await age(29)
+    // Not each look sweeps.
+    clock.advance(60_000)
+    await store.upkeep()
+    const { rows } = await pool.query<{ job: string }>(
+      `SELECT job FROM "${schema}".plimsoll_job_dead_audit ORDER BY number`
+    )
+    assert.deepEqual(rows.map(({ job }) => job), [there, recent])
   })
 }

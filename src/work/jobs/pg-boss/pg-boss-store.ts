@@ -1,7 +1,7 @@
 import type { Pool } from 'pg'
 import type { PgBoss } from 'pg-boss'
 import { type Transaction, transaction } from '../../../data/index.ts'
-import { deadTables, prepareDeadTables, type RedrivenJob } from '../failure/index.ts'
+import { auditKeptMs, deadTables, prepareDeadTables, type RedrivenJob, sweepAudit } from '../failure/index.ts'
 import type {
   ClaimedBatch,
   ClaimedJob,
@@ -32,6 +32,8 @@ export interface PgBossJobStoreOptions {
   readonly schema?: string | undefined
   /** How long receipts are kept after the end of their job, in milliseconds. @default 7 days */
   readonly receiptMs?: number | undefined
+  /** How long it is kept what people did with dead letters, in milliseconds. @default 90 days */
+  readonly auditMs?: number | undefined
   /** Hears of what fails in the background, when `boss` is not yours. */
   readonly onError?: ((error: unknown) => void) | undefined
 }
@@ -175,6 +177,7 @@ class BossStore implements PgBossJobStore {
       const { leases, recovered, died } = await this.#opened.leases.takeBack(tx)
       await this.#keys.sweep(tx)
       await this.#receipts.sweep(tx, this.#options.receiptMs ?? 7 * 86_400_000)
+      await sweepAudit(tx, this.#options.schema, this.#options.auditMs ?? auditKeptMs)
       return { recovered, died, promoted: 0, admitted: 0, more: leases === lapsedAtOnce }
     })
   }

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg'
 import { prepareTables } from '../../../data/index.ts'
 import { type Clock, runWithoutContext, systemClock, uuidv7 } from '../../../kernel/index.ts'
-import { deadTables, prepareDeadTables } from '../failure/index.ts'
+import { auditKeptMs, deadTables, prepareDeadTables, sweepAudit } from '../failure/index.ts'
 import { claimStatements } from './claim-sql.ts'
 import { Claimer } from './claimer.ts'
 import { enqueueStatements } from './enqueue-sql.ts'
@@ -27,6 +27,8 @@ export interface PostgresJobStoreOptions {
   readonly schema?: string | undefined
   /** How long receipts are kept from when their job was enqueued, in milliseconds; a day after its end at least. @default 7 days */
   readonly receiptMs?: number
+  /** How long it is kept what people did with dead letters, in milliseconds. @default 90 days */
+  readonly auditMs?: number | undefined
   /** Hears of statements in the background that failed; they are tried again. */
   readonly onError?: (error: unknown) => void
   readonly clock?: Clock
@@ -40,7 +42,8 @@ export interface PostgresJobStoreOptions {
  * run twice at the same time. A renewal does not.
  */
 export function postgresJobStore (options: PostgresJobStoreOptions): JobStore {
-  const { pool, schema, receiptMs = 7 * 86_400_000, onError = () => {}, clock = systemClock } = options
+  const { pool, schema, receiptMs = 7 * 86_400_000, auditMs = auditKeptMs } = options
+  const { onError = () => {}, clock = systemClock } = options
   const tables = jobTables(schema)
   const { letters } = deadTables(schema)
   const tags = new FairTags()
@@ -58,7 +61,13 @@ export function postgresJobStore (options: PostgresJobStoreOptions): JobStore {
     clock,
     settle: (token, outcomes) => settler.settle(token, outcomes),
   })
-  const upkeep = new QueueUpkeep({ pool, sql: upkeepStatements(tables, letters), clock, receiptMs })
+  const upkeep = new QueueUpkeep({
+    pool,
+    sql: upkeepStatements(tables, letters),
+    clock,
+    receiptMs,
+    sweepOthers: () => sweepAudit(pool, schema, auditMs),
+  })
   const receipts = new Receipts(pool, tables, held)
   const states = new TierStates(pool, tables, letters)
   const queued = queuedStatement(schema)

@@ -30,6 +30,7 @@ export class QueueUpkeep {
   readonly #sql: UpkeepStatements
   readonly #clock: Clock
   readonly #receiptMs: number
+  readonly #sweepOthers: () => Promise<void>
   #sweptMs: number
 
   constructor (
@@ -38,12 +39,15 @@ export class QueueUpkeep {
       readonly sql: UpkeepStatements
       readonly clock: Clock
       readonly receiptMs: number
+      /** Drops what is too old of other tables. */
+      readonly sweepOthers: () => Promise<void>
     }
   ) {
     this.#pool = options.pool
     this.#sql = options.sql
     this.#clock = options.clock
     this.#receiptMs = options.receiptMs
+    this.#sweepOthers = options.sweepOthers
     this.#sweptMs = options.clock.now()
   }
 
@@ -100,5 +104,6 @@ export class QueueUpkeep {
     this.#sweptMs = this.#clock.now()
     for (const sweep of this.#sql.sweeps)
       await this.#pool.query({ ...sweep, values: [most.swept, this.#receiptMs] })
+    await this.#sweepOthers()
   }
 }

@@ -1,0 +1,25 @@
+import type { Transaction } from '../../../data/index.ts'
+import { deadTables } from './dead-table.ts'
+
+/** How long it is kept what people did with dead letters, in milliseconds, unless somebody says otherwise. */
+export const auditKeptMs: number = 90 * 86_400_000
+
+/** Notes of one sweep, at most. */
+const most = 5_000
+
+/** Drops notes of what people did with letters longer ago than that, but for letters that are still there. */
+export async function sweepAudit (
+  tx: Pick<Transaction, 'query'>,
+  schema: string | undefined,
+  keptMs: number
+): Promise<void> {
+  const { letters, audit } = deadTables(schema)
+  await tx.query(
+    `DELETE FROM ${audit} WHERE number = ANY (ARRAY (
+      SELECT number FROM ${audit} AS note
+      WHERE at < now() - $1::float8 * interval '1 ms' AND NOT EXISTS (SELECT FROM ${letters} WHERE id = note.job)
+      ORDER BY at LIMIT ${most} FOR UPDATE SKIP LOCKED
+    ))`,
+    [keptMs]
+  )
+}
