@@ -110,6 +110,32 @@ test('an unknown field is refused where the schema closes the object', async () 
   assert.match(answer.json().detail, /must NOT have additional properties: b/)
 })
 
+test('a service says which headers of its answers are kept with their keys', async () => {
+  await using database = await testDatabase()
+  await using environment = await testEnvironment({ DATABASE_URL: database.url })
+  const migrations = pathToFileURL(`${await mkdtemp(join(tmpdir(), 'plimsoll-none-'))}/`)
+  const app = await buildApp(
+    defineService({
+      name: 'orders',
+      database: { schema: 'orders', migrations },
+      idempotency: { keepHeaders: ['x-order-version'], strict: true },
+      routes (app) {
+        app.post('/orders', { config: { idempotency: 'required' } }, async (_request, reply) => {
+          reply.header('x-order-version', '7')
+          return {}
+        })
+      },
+    }),
+    environment
+  )
+  const ask = (key: string) =>
+    app.inject({ method: 'POST', url: '/orders', headers: { 'idempotency-key': key } })
+  await ask('"one"')
+  const { headers } = await ask('"one"')
+  assert.deepEqual([headers['idempotent-replayed'], headers['x-order-version']], ['true', '7'])
+  assert.equal((await ask('one')).json().code, 'IDEMPOTENCY_KEY_INVALID')
+})
+
 test('the API document is OpenAPI 3.1, with every route and the problem that each can answer', async () => {
   await using environment = await testEnvironment({ PLIMSOLL_OPENAPI_PAGE: 'true' })
   const params = Type.Object({ id: Type.Integer() })

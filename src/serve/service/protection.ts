@@ -48,7 +48,7 @@ function admissionOf (
 
 /** Keys are kept where the effects are: in the database, else in Redis; a service with neither cannot keep any. */
 async function idempotency (
-  { name, database }: Service,
+  { name, database, idempotency: options }: Service,
   { settings, telemetry: { registry }, lifecycle, compilesOnly = false }: ServiceEnvironment,
   { data, redis }: Engines
 ): Promise<Pick<PipelineOptions, 'idempotency'>> {
@@ -63,7 +63,7 @@ async function idempotency (
     redis === undefined ?
     memoryIdempotencyStore() :
     redisIdempotencyStore({ redis, prefix: `plimsoll:idempotency:${name}:` })
-  const keys = new Idempotency({ ...settings.idempotency, store, registry })
+  const keys = new Idempotency({ ...options, ...settings.idempotency, store, registry })
   await lifecycle.start({ name: 'idempotency', close: () => keys.close() })
   return { idempotency: keys as Idempotency<Transaction> }
 }

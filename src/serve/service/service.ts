@@ -9,6 +9,7 @@ import type {
   RawServerDefault,
 } from 'fastify'
 import { SettingError } from '../../kernel/index.ts'
+import type { IdempotencyOptions } from '../../protect/idempotency/index.ts'
 import type { CacheOptions, LimitsOptions, PipelineOptions } from '../pipeline/index.ts'
 import type { ServiceCallers } from './callers.ts'
 import { checkWork, type WorkDefinition } from './work/index.ts'
@@ -50,6 +51,8 @@ export interface ServiceDefinition extends WorkDefinition {
   readonly limits?: Omit<LimitsOptions, 'store'>
   /** Which CDNs stand in front, so which headers are written; where answers are kept is the setting `cache.store`. */
   readonly cache?: Omit<CacheOptions, 'shared' | 'memory' | 'namespace'>
+  /** Which keys are taken, and what of an answer is kept; how long is the setting `idempotency.keep`. */
+  readonly idempotency?: Pick<IdempotencyOptions, 'keepHeaders' | 'maxBodyBytes' | 'strict'>
   /** What routes say of their payloads when they say nothing, and the versions of the API; see docs/payloads.md. */
   readonly payload?: Omit<NonNullable<PipelineOptions['payload']>, 'asyncResponder'>
   /** Declares the routes. */

@@ -76,6 +76,7 @@ function greeterOf (migrations: URL): DefinedService {
     name: 'greeter',
     database: { schema: 'greeter', migrations },
     jobs: [greet],
+    tenantClass: (tenant) => tenant === 'acme' ? 'large' : 'small',
     callers: { tenantOf: (request) => request.headers['x-tenant'] as string | undefined },
     routes (app) {
       app.post(

@@ -17,6 +17,8 @@ export interface WorkDefinition {
   readonly tiers?: Readonly<Partial<Record<Tier, TierOptions>>>
   /** A tenant's share of a tier, relative to the others', 0.001 to 1,000. @default 1 for each */
   readonly weights?: (tenant: string) => number
+  /** Groups tenants in the metrics of jobs, by plan say; few values. @default one group, 'all' */
+  readonly tenantClass?: (tenant: string) => string
   /** Where tracked jobs are asked about: `GET` and `DELETE` below it. @default '/jobs' */
   readonly jobsPath?: string
   /** Every event that the service emits. */

@@ -32,6 +32,19 @@ test('what a request leaves is done, and its status can be waited for, then told
   assert.equal(again.statusCode, 304)
 })
 
+test('how long jobs wait is told by class of tenant', async () => {
+  await using on = await place.running('all')
+  for (const tenant of ['acme', 'corner-shop']) {
+    const headers = { 'x-tenant': tenant, prefer: 'wait=10' }
+    const status = await on.greetingOf('kim', tenant)
+    assert.equal((await on.app.inject({ url: status, headers })).json().state, 'done')
+  }
+  const { families } = on.environment.telemetry.registry.snapshot()
+  const waits = families.find(({ name }) => name === 'plimsoll_jobs_wait_seconds')
+  assert.deepEqual(waits?.labels, ['tier', 'tenant_class'])
+  assert.deepEqual(waits?.labelValues, ['within-5s', 'large', 'within-5s', 'small'])
+})
+
 test('a job is there for its tenant alone', async () => {
   await using on = await place.running('all')
   const status = await on.greetingOf('eve', 'acme')
