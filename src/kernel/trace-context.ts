@@ -18,7 +18,11 @@ export interface TraceContext {
 
 /** Length of the four fields of version 00 with their dashes. */
 const headerLength = 55
-const dash = 0x2d
+/**
+ * Any version but ff, which is forbidden; neither id all 0; what follows the four fields is set off by a dash. Tested
+ * alone, an expression is faster than a loop from the first header on, and most services trace one request in a hundred.
+ */
+const valid = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}(?:-|$)/
 const zeroTraceId = '0'.repeat(32)
 const zeroSpanId = '0'.repeat(16)
 const maximumStateLength = 512
@@ -32,19 +36,10 @@ const maximumStateLength = 512
  * @see https://www.w3.org/TR/trace-context/#traceparent-header
  */
 export function parseTraceparent (header: string, state?: string): TraceContext | undefined {
-  const isVersion00 = header.startsWith('00-')
-  if (header.length < headerLength || (isVersion00 && header.length > headerLength)) return undefined
-  if (header.length > headerLength && header.charCodeAt(headerLength) !== dash) return undefined
-  for (let at = 0; at < headerLength; at++) {
-    const isDash = at === 2 || at === 35 || at === 52
-    if (isDash ? header.charCodeAt(at) !== dash : !isHexDigit(header.charCodeAt(at))) return undefined
-  }
-  if (header.startsWith('ff')) return undefined
+  if (!valid.test(header) || (header.startsWith('00-') && header.length > headerLength)) return undefined
   const traceId = header.slice(3, 35)
   const spanId = header.slice(36, 52)
-  const flags = header.slice(53, headerLength)
-  if (traceId === zeroTraceId || spanId === zeroSpanId) return undefined
-  const sampled = (Number.parseInt(flags, 16) & 1) === 1
+  const sampled = (Number.parseInt(header.slice(53, headerLength), 16) & 1) === 1
   return { traceId, spanId, sampled, state: keptState(state) }
 }
 
@@ -66,11 +61,6 @@ export function newTrace (sampled: boolean, random: Random): TraceContext {
     sampled,
     state: undefined,
   }
-}
-
-/** Of a character code: 0 to 9 or a to f; upper case is invalid. */
-function isHexDigit (code: number): boolean {
-  return (code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x66)
 }
 
 function newTraceId (random: Random): string {
