@@ -4,6 +4,7 @@ import { cpSync, globSync, readFileSync, rmSync, statSync, writeFileSync } from 
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bundle } from './bundle.ts'
+import { publishedDeclaration } from './declarations.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -11,8 +12,12 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true })
 const { status } = spawnSync('tsc', ['-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
 if (status === 0) {
-  for (const file of globSync('dist/**/*.d.ts', { cwd: root }))
-    nameBuiltFiles(new URL(`../${file}`, import.meta.url))
+  const { peerDependencies } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  for (const file of globSync('dist/**/*.d.ts', { cwd: root })) {
+    const declaration = new URL(`../${file}`, import.meta.url)
+    const text = readFileSync(declaration, 'utf8')
+    writeFileSync(declaration, publishedDeclaration(text, Object.keys(peerDependencies)))
+  }
   cpSync(new URL('../src', import.meta.url), new URL('../dist', import.meta.url), {
     recursive: true,
     filter: (source) => statSync(source).isDirectory() || extname(source) !== '.ts',
@@ -20,12 +25,3 @@ if (status === 0) {
   await bundle()
 }
 process.exitCode = status ?? 1
-
-/** `tsc` rewrites `./x.ts` to `./x.js` in code only, and leaves declarations naming files that are not there. */
-function nameBuiltFiles (declaration: URL): void {
-  const text = readFileSync(declaration, 'utf8')
-  writeFileSync(
-    declaration,
-    text.replaceAll(/((?:from|import|declare module) ?\(?['"]\.[^'"]*)\.ts(?=['"])/g, '$1.js')
-  )
-}

@@ -63,39 +63,64 @@ test('the packed package, installed in an empty project', async (t) => {
       assert.match(help.stdout, new RegExp(`\\b${command}\\b`))
   })
 
-  // Declarations name the optional engines' types, so whoever checks them has the engines.
-  const peers = await run('npm', ['install', '--prefer-offline', '--ignore-scripts', ...await peerSpecs()], {
-    cwd: folder,
-  })
-  assert.equal(peers.code, 0, peers.stderr)
-
   for (const moduleResolution of ['nodenext', 'bundler']) {
-    await t.test(`type-checks in a strict project with moduleResolution ${moduleResolution}`, async () => {
+    await t.test(`type-checks in a strict project without the optional engines, moduleResolution ${moduleResolution}`, async () => {
       await writeFile(join(folder, 'consumer.ts'), await consumer())
-      const compilerOptions = {
-        module: moduleResolution === 'bundler' ? 'esnext' : 'nodenext',
-        moduleResolution,
-        target: 'es2024',
-        types: ['node'],
-        strict: true,
-        noEmit: true,
-        skipLibCheck: false,
-      }
-      await writeFile(
-        join(folder, 'tsconfig.json'),
-        JSON.stringify({ compilerOptions, files: ['consumer.ts'] })
-      )
-      const tsc = join(root, 'node_modules/.bin/tsc')
-      const checked = await run(tsc, ['-p', '.', '--pretty', 'false'], { cwd: folder })
-      // Declarations of other packages are not ours to judge.
-      const ours = checked.stdout.split('\n').filter((line) =>
-        /^(consumer\.ts|node_modules\/plimsoll\/)/.test(line)
-      )
-      assert.deepEqual(ours, [])
-      assert.match(checked.stdout, /^$|^node_modules\//, checked.stdout + checked.stderr)
+      await typeCheck(folder, 'consumer.ts', moduleResolution)
     })
   }
+
+  await t.test('has the types of the optional engines where they are', async () => {
+    const specs = await peerSpecs()
+    const peers = await run('npm', ['install', '--prefer-offline', '--ignore-scripts', ...specs], {
+      cwd: folder,
+    })
+    assert.equal(peers.code, 0, peers.stderr)
+    await writeFile(join(folder, 'peers.ts'), await consumer() + usesOfPeers)
+    await typeCheck(folder, 'peers.ts', 'nodenext')
+  })
 })
+
+/** What is `any` has every property. */
+const usesOfPeers = `
+import type { Engine, KafkaClient, natsEngine, rabbitmqEngine, redisEngine } from 'plimsoll/engines'
+import type { RedisIdempotencyStoreOptions } from 'plimsoll/idempotency'
+import type { PgBossJobStoreOptions } from 'plimsoll/jobs'
+type ClientOf<Open extends (options: never) => Engine<unknown>> = Awaited<ReturnType<ReturnType<Open>['connect']>>
+declare const known: {
+  readonly redis: ClientOf<typeof redisEngine>
+  readonly store: RedisIdempotencyStoreOptions['redis']
+  readonly nats: ClientOf<typeof natsEngine>
+  readonly rabbitmq: ClientOf<typeof rabbitmqEngine>
+  readonly kafka: KafkaClient['admin']
+  readonly boss: NonNullable<PgBossJobStoreOptions['boss']>
+}
+${
+  ['redis', 'store', 'nats', 'rabbitmq', 'kafka', 'boss'].map((name) =>
+    `// @ts-expect-error\nexport const of_${name}: unknown = known.${name}.noSuchThing\n`
+  ).join('')
+}`
+
+async function typeCheck (folder: string, file: string, moduleResolution: string): Promise<void> {
+  const compilerOptions = {
+    module: moduleResolution === 'bundler' ? 'esnext' : 'nodenext',
+    moduleResolution,
+    target: 'es2024',
+    types: ['node'],
+    strict: true,
+    noEmit: true,
+    skipLibCheck: false,
+  }
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [file] }))
+  const tsc = join(root, 'node_modules/.bin/tsc')
+  const checked = await run(tsc, ['-p', '.', '--pretty', 'false'], { cwd: folder })
+  // Declarations of other packages are not ours to judge.
+  const ours = checked.stdout.split('\n').filter((line) =>
+    line.startsWith(file) || line.startsWith('node_modules/plimsoll/')
+  )
+  assert.deepEqual(ours, [])
+  assert.match(checked.stdout, /^$|^node_modules\//, checked.stdout + checked.stderr)
+}
 
 async function consumer (): Promise<string> {
   const specifiers = (await exportedSpecifiers()).filter((specifier) => !specifier.endsWith('.json'))
