@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { CachedService, counting } from './cached-service.fixture.ts'
+import type { MadeResponse } from './cache-request.ts'
+import { type Asked, CachedService, counting } from './cached-service.fixture.ts'
 import type { Entry } from './entry.ts'
 import { BoundedMemory, MemoryNode } from './memory.ts'
 import { Shortcuts } from './shortcuts.ts'
@@ -77,4 +78,24 @@ test('a route whose key says more than origin and path has no shortcut', async (
   for (let at = 0; at < 3; at++) assert.equal((await service.get(a)).body, 'run 1')
   assert.equal((await service.get({ ...a, tenant: 'b' })).body, 'run 2')
   assert.equal((await service.get({ ...a, headers: { 'x-look': '2' } })).body, 'run 3')
+})
+
+test('reads by a shortcut spare an entry as those by its key do', async () => {
+  const runs = new Map<string, number>()
+  const handler = ({ url = '/things/1' }: Asked): MadeResponse => {
+    runs.set(url, (runs.get(url) ?? 0) + 1)
+    return { status: 200, headers: {}, body: 'x'.repeat(1_000) }
+  }
+  const service = new CachedService({}, handler, { memory: '64KiB' })
+  const round = async (at: number): Promise<void> => {
+    await service.get({ url: '/things/hot' })
+    // Each of these becomes a resident, too, and pushes others out.
+    for (let read = 0; read < 2; read++) await service.get({ url: `/things/${at}` })
+  }
+  // Until memory is full, and the hot one has its place and its shortcut.
+  for (let at = 0; at < 200; at++) await round(at)
+  const before = runs.get('/things/hot')
+  for (let at = 200; at < 600; at++) await round(at)
+  assert.equal(runs.get('/things/hot'), before)
+  assert.ok(service.count('plimsoll_cache_evictions_total') > 500)
 })

@@ -3,10 +3,11 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { request as ask } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { manualClock } from '../../kernel/index.ts'
-import { MetricsRegistry } from '../../telemetry/index.ts'
+import { type FamilySnapshot, MetricsRegistry } from '../../telemetry/index.ts'
 import type { PipelineOptions } from './options.ts'
 import { plimsoll } from './plugin.ts'
 
@@ -221,3 +222,47 @@ test('nobody listens for the end of an answer that the system has taken', async 
   assert.deepEqual([...active?.values ?? []], [0])
   await app.close()
 })
+
+/** More than the buffers between two ends of a connection within one machine take. */
+const largeBody = 32 * 1024 * 1024
+
+for (const [what, body] of [['text', 'x'.repeat(largeBody)], ['bytes', 'ü'.repeat(largeBody / 2)]] as const) {
+  test(`a kept answer to a client that reads slowly is recorded when it is out, or the client gone: ${what}`, async (t) => {
+    const { app, registry } = await appOf({ cache: { memory: '256MiB', maxBody: '128MiB' } })
+    t.after(() => {
+      app.server.closeAllConnections()
+      return app.close()
+    })
+    app.get('/large', { config: { cache: { ttl: '1m', scope: 'public' } } }, async () => body)
+    const family = (name: string): FamilySnapshot | undefined =>
+      registry.snapshot().families.find((family) => family.name === name)
+    const active = (): unknown => [...family('http_server_active_requests')?.values ?? []]
+    const recorded = (): unknown => [...family('http_server_request_duration_seconds')?.labelValues ?? []]
+    await app.listen({ host: '127.0.0.1', port: 0 })
+    const { port } = app.server.address() as AddressInfo
+    const begin = async (): Promise<Socket> => {
+      // Heard after the request path, which answers what is kept at once.
+      const answered = once(app.server, 'request')
+      const socket = connect(port, '127.0.0.1')
+      socket.write('GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+      await answered
+      return socket
+    }
+    assert.equal((await app.inject({ url: '/large', headers: { host: 'x' } })).statusCode, 200)
+    assert.deepEqual(active(), [0])
+
+    const slow = await begin()
+    assert.deepEqual(active(), [1])
+    let read = 0
+    for await (const piece of slow) read += (piece as Buffer).length
+    assert.ok(read > largeBody)
+    while (String(active()) !== '0') await turn()
+    assert.deepEqual(recorded(), ['GET', '/large', '200'])
+
+    const leaving = await begin()
+    assert.deepEqual(active(), [1])
+    leaving.destroy()
+    while (String(active()) !== '0') await turn()
+    assert.deepEqual(recorded(), ['GET', '/large', '200', 'GET', '/large', '499'])
+  })
+}
