@@ -13,6 +13,8 @@ export interface TestProxy extends AsyncDisposable {
   readonly connections: number
   /** From now on nothing that the server says arrives; what the client says does. Until `cut`. */
   swallowAnswers(): void
+  /** From now on what the server says is kept back, until the function that is returned lets it through, in its order. */
+  holdAnswers(): () => void
   /** Breaks all connections; further ones pass as at first. */
   cut(): void
   /** Breaks all connections; further ones are refused, until `open`. */
@@ -24,6 +26,7 @@ export interface TestProxy extends AsyncDisposable {
 export async function testProxy (target: number, wire: () => Wire = untouched): Promise<TestProxy> {
   const sockets = new Set<Socket>()
   let swallowing = false
+  let held: (() => void)[] | undefined
   let connections = 0
 
   const server = createServer((client) => {
@@ -33,7 +36,9 @@ export async function testProxy (target: number, wire: () => Wire = untouched): 
     client.on('data', (part: Buffer) => upstream.write(toServer(part)))
     upstream.on('data', (part: Buffer) => {
       const rest = toClient(part)
-      if (!swallowing) client.write(rest)
+      if (swallowing) return
+      if (held === undefined) client.write(rest)
+      else held.push(() => void (client.destroyed || client.write(rest)))
     })
     for (const [one, other] of [[client, upstream], [upstream, client]] as const) {
       sockets.add(one)
@@ -53,6 +58,7 @@ export async function testProxy (target: number, wire: () => Wire = untouched): 
 
   function cut (): void {
     swallowing = false
+    held = undefined
     for (const socket of sockets) socket.resetAndDestroy()
   }
 
@@ -70,6 +76,14 @@ export async function testProxy (target: number, wire: () => Wire = untouched): 
     },
     swallowAnswers () {
       swallowing = true
+    },
+    holdAnswers () {
+      const answers: (() => void)[] = []
+      held = answers
+      return () => {
+        if (held === answers) held = undefined
+        for (const pass of answers.splice(0)) pass()
+      }
     },
     cut,
     shut,

@@ -14,6 +14,14 @@ export interface PublisherUnderTest extends AsyncDisposable {
   unacceptable(message: EventMessage): EventMessage
   /** Stops the broker, or cuts it off, until `end`. */
   outage?(): Promise<{ end(): Promise<void> }>
+  /** Another publisher to the same broker, whose answers can be kept back; where the broker is apart. */
+  mutable?(confirmTimeoutMs: number): Promise<MutablePublisher>
+}
+
+export interface MutablePublisher extends AsyncDisposable {
+  readonly publisher: Publisher
+  /** The broker does what it is told from now on, and its answers are kept back. @returns lets them through, in their order */
+  mute(): () => void
 }
 
 const forever = new AbortController().signal
@@ -21,8 +29,16 @@ const confirmed: readonly PublishOutcome['kind'][] = ['confirmed']
 /** In which a call has to end whatever the broker does. */
 const boundMs = 30_000
 
-/** What every publisher promises. */
-export function testPublisher (name: string, open: () => Promise<PublisherUnderTest>): void {
+/**
+ * What every publisher promises.
+ *
+ * @param isApart its broker is another process, whose answers may come late or never
+ */
+export function testPublisher (
+  name: string,
+  open: () => Promise<PublisherUnderTest>,
+  isApart: boolean = true
+): void {
   let opening: Promise<PublisherUnderTest> | undefined
   const opens = (): Promise<PublisherUnderTest> => opening ??= open()
   after(async () => await (await opening)?.[Symbol.asyncDispose]())
@@ -119,6 +135,47 @@ export function testPublisher (name: string, open: () => Promise<PublisherUnderT
     assert.ok(!ids.has(messages[1]!.id) && !ids.has(messages[3]!.id))
   })
 
+  if (isApart) {
+    test(`${name}: acknowledgements that do not come in time end a call; when they come they confirm nothing else`, async () => {
+      const under = await opens()
+      await using mutable = await under.mutable!(300)
+      const { publisher } = mutable
+      await publishUntilConfirmed(publisher, [someMessage()])
+      const key = `unacknowledged-${name}`
+      const messages = [someMessage({ key }), someMessage({ key }), someMessage()]
+      const unmute = mutable.mute()
+      const outcomes = await within(boundMs, publisher.publish(messages, forever))
+      assert.deepEqual(kindsOf(outcomes), ['refused', 'held', 'refused'])
+      for (const outcome of outcomes) assert.ok(outcome.kind !== 'refused' || outcome.retryable)
+      unmute()
+      const unmuteLater = mutable.mute()
+      const later = [someMessage(), someMessage()]
+      // All that may arrive now are the answers of before.
+      const still = await within(boundMs, publisher.publish(later, forever))
+      assert.deepEqual(kindsOf(still), ['refused', 'refused'])
+      unmuteLater()
+      const all = [...messages, ...later]
+      await publishUntilConfirmed(publisher, all)
+      const idsOf = (list: readonly EventMessage[]): string[] =>
+        list.filter((message) => message.key === key).map(({ id }) => id)
+      assert.deepEqual(idsOf(await receivedOf(under, all)), idsOf(all))
+    })
+
+    test(`${name}: an acknowledgement that comes late, but in time, confirms its message`, async () => {
+      const under = await opens()
+      await using mutable = await under.mutable!(boundMs)
+      await publishUntilConfirmed(mutable.publisher, [someMessage()])
+      const message = someMessage()
+      const unmute = mutable.mute()
+      let isOver = false
+      const publishing = mutable.publisher.publish([message], forever).finally(() => isOver = true)
+      await receivedOf(under, [message])
+      assert.equal(isOver, false, 'it is confirmed by the broker alone')
+      unmute()
+      assert.deepEqual(kindsOf(await publishing), confirmed)
+    })
+  }
+
   test(`${name}: while the broker is away, messages are refused as retryable in bounded time, and go through after`, async (t) => {
     const under = await opens()
     if (under.outage === undefined) return t.skip('this publisher has no broker that can be stopped')
@@ -139,12 +196,7 @@ export function testPublisher (name: string, open: () => Promise<PublisherUnderT
     await waitUntil('the broker is back', async () => {
       return await under.publisher.check(AbortSignal.timeout(2_000)).then(() => true, () => false)
     })
-    let left: readonly EventMessage[] = messages
-    await waitUntil('all are confirmed', async () => {
-      const outcomes = await under.publisher.publish(left, forever)
-      left = left.filter((_, at) => outcomes[at]?.kind !== 'confirmed')
-      return left.length === 0
-    })
+    await publishUntilConfirmed(under.publisher, messages)
     const received = await receivedOf(under, messages)
     const idsOf = (list: readonly EventMessage[]): string[] =>
       list.filter((message) => message.key === key).map(({ id }) => id)
@@ -166,6 +218,19 @@ export function testPublisher (name: string, open: () => Promise<PublisherUnderT
     await under.publisher.close()
     const [outcome] = await within(boundMs, under.publisher.publish([someMessage()], forever))
     assert.ok(outcome?.kind === 'refused' || outcome?.kind === 'held')
+  })
+}
+
+/** As the relay does: what is not confirmed is published again. */
+async function publishUntilConfirmed (
+  publisher: Publisher,
+  messages: readonly EventMessage[]
+): Promise<void> {
+  let left = messages
+  await waitUntil('all are confirmed', async () => {
+    const outcomes = await publisher.publish(left, forever)
+    left = left.filter((_, at) => outcomes[at]?.kind !== 'confirmed')
+    return left.length === 0
   })
 }
 

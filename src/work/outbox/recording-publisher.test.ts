@@ -18,4 +18,4 @@ testPublisher('recording', async () => {
     },
     [Symbol.asyncDispose]: () => publisher.close(),
   }
-})
+}, false)

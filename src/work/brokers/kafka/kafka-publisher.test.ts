@@ -9,6 +9,7 @@ import type { EventMessage } from '../../events/index.ts'
 import type { PublishOutcome } from '../../outbox/index.ts'
 import { type PublisherUnderTest, testPublisher } from '../../outbox/publisher.contract.ts'
 import { readEnvelope } from '../envelope.ts'
+import { mutableOf } from '../mutable-publisher.fixture.ts'
 import { kafkaPublisher, type KafkaPublisherOptions } from './kafka-publisher.ts'
 import { kafkaSource } from './kafka-source.ts'
 
@@ -66,6 +67,11 @@ describe("against librdkafka's mock cluster", { skip: kcatProgram.skip }, () => 
       async outage () {
         await cluster.proxy.shut()
         return { end: () => cluster.proxy.open() }
+      },
+      async mutable (ms) {
+        const { broker, proxy } = await cluster.door()
+        const behind = kafkaEngine({ brokers: [broker] })
+        return mutableOf(proxy, behind, kafkaPublisher({ engine: behind, confirmTimeoutMs: ms }))
       },
       async [Symbol.asyncDispose] () {
         await publisher.close()

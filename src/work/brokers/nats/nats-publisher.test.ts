@@ -2,9 +2,11 @@ import { jetstream } from '@nats-io/jetstream'
 import { after, before, describe } from 'node:test'
 import { natsEngine } from '../../../engines/index.ts'
 import { natsProgram, type TestNats, testNats } from '../../../engines/nats/nats.fixture.ts'
+import { testProxy } from '../../../engines/proxy.fixture.ts'
 import type { EventMessage } from '../../events/index.ts'
 import { type PublisherUnderTest, testPublisher } from '../../outbox/publisher.contract.ts'
 import { readEnvelope } from '../envelope.ts'
+import { mutableOf } from '../mutable-publisher.fixture.ts'
 import { natsPublisher, type NatsPublisherOptions } from './nats-publisher.ts'
 import { plainText } from './nats-stream.ts'
 
@@ -40,6 +42,11 @@ describe('against a real server', { skip: natsProgram.skip }, () => {
       async outage () {
         await server.kill()
         return { end: () => server.start() }
+      },
+      async mutable (ms) {
+        const proxy = await testProxy(server.port)
+        const behind = natsEngine({ url: server.url.replace(`:${server.port}`, `:${proxy.port}`) })
+        return mutableOf(proxy, behind, natsPublisher({ engine: behind, confirmTimeoutMs: ms }))
       },
       async [Symbol.asyncDispose] () {
         await reading.close()

@@ -13,6 +13,7 @@ import type { EventMessage } from '../../events/index.ts'
 import type { PublishOutcome } from '../../outbox/index.ts'
 import { type PublisherUnderTest, testPublisher } from '../../outbox/publisher.contract.ts'
 import { readEnvelope } from '../envelope.ts'
+import { mutableOf } from '../mutable-publisher.fixture.ts'
 import { rabbitmqPublisher, type RabbitmqPublisherOptions } from './rabbitmq-publisher.ts'
 import { rabbitmqSource } from './rabbitmq-source.ts'
 
@@ -74,6 +75,11 @@ describe('against a real server', { skip: rabbitmqProgram.skip }, () => {
             await read()
           },
         }
+      },
+      async mutable (ms) {
+        const proxy = await testProxy(server.port)
+        const behind = rabbitmqEngine({ url: server.url.replace(`:${server.port}`, `:${proxy.port}`) })
+        return mutableOf(proxy, behind, rabbitmqPublisher({ engine: behind, confirmTimeoutMs: ms }))
       },
       async [Symbol.asyncDispose] () {
         await publisher.close()
