@@ -21,6 +21,8 @@ export interface HealthChange {
   readonly report: CheckReport
   /** What the check threw, for the log; it may hold what a probe's answer must not. */
   readonly error: unknown
+  /** For how long it has failed by now, or had until it passed, in milliseconds; 0 when it has just begun to. */
+  readonly failedMs: number
 }
 
 interface CheckTiming {
@@ -44,6 +46,7 @@ export class CheckRunner {
   #flight: Promise<CheckReport> | undefined
   /** A run whose time is up may go on: then there is no flight any more, but it is not over. */
   #running = false
+  #failsSinceMs: number | undefined
   #last: { readonly report: CheckReport; readonly atMs: number } | undefined
 
   constructor ({ name, run, required = true }: HealthCheck, timing: CheckTiming) {
@@ -88,9 +91,11 @@ export class CheckRunner {
     const before = this.#last?.report
     this.#last = { report, atMs: clock.now() }
     this.#flight = undefined
+    const failedMs = clock.now() - (this.#failsSinceMs ?? clock.now())
+    this.#failsSinceMs = report.status === 'pass' ? undefined : this.#failsSinceMs ?? clock.now()
     if (before?.status !== report.status || before.code !== report.code) {
       if (before !== undefined || report.status !== 'pass') {
-        this.#timing.onChange({ name: this.name, report, error })
+        this.#timing.onChange({ name: this.name, report, error, failedMs })
       }
     }
     return report

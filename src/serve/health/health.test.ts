@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { manualClock, SettingError } from '../../kernel/index.ts'
-import { Health, type HealthChange } from './index.ts'
+import { Health, type HealthChange, sayChange } from './index.ts'
 
 /** A check that ends when the test says so, and counts how often it was started. */
 function heldCheck (): { run: () => Promise<void>; started: () => number; end: (error?: Error) => void } {
@@ -226,6 +226,42 @@ test('changes are told once each, with the error that a probe never shows', asyn
     'postgres pass',
   ])
   assert.match(String(changes[0]?.error), /connection to db.internal refused/)
+})
+
+test('the log is told what has failed, for how long, what comes of it, and that it passes again', async () => {
+  const said: string[] = []
+  const clock = manualClock()
+  const health = startedHealth({ clock, ttlMs: 0, onChange: (change) => said.push(sayChange(change)) })
+  const errors: Record<string, Error | undefined> = {}
+  for (const [name, required] of [['postgres', true], ['relay', false]] as const) {
+    health.addCheck({
+      name,
+      required,
+      run () {
+        if (errors[name] !== undefined) throw errors[name]
+      },
+    })
+  }
+  await health.ready()
+  errors['postgres'] = new Error('connection refused.')
+  errors['relay'] = new Error('its broker is away')
+  await health.ready()
+  clock.advance(90_400)
+  errors['relay'] = Object.assign(new Error('its broker is full'), { code: 'FULL' })
+  await health.ready()
+  errors['postgres'] = undefined
+  errors['relay'] = undefined
+  clock.advance(20)
+  await health.ready()
+  const later = 'a line says so when it passes again'
+  assert.deepEqual(said, [
+    `postgres fails its health check: connection refused. This process takes no new traffic until it passes; ${later}`,
+    `relay fails its health check: its broker is away. Requests are answered all the same; ${later}`,
+    'relay still fails its health check, for 90s by now, otherwise than before: its broker is full. ' +
+    `Requests are answered all the same; ${later}`,
+    'postgres passes its health check again, after 90s',
+    'relay passes its health check again, after 90s',
+  ])
 })
 
 test('bad options and names stop the boot', () => {

@@ -9,3 +9,4 @@ export {
 } from './report.ts'
 export { answerProbe, type HealthProbe, healthProbes, type HealthResponse } from './response.ts'
 export { healthRoutes } from './routes.ts'
+export { sayChange } from './say-change.ts'

@@ -148,6 +148,7 @@ export class ConsumerWorker {
     for (let failures = 0; !this.#draining.signal.aborted;) {
       try {
         session ??= await this.#open()
+        if (failures > 0) this.#tellBack(failures)
         await this.#take(session)
         failures = 0
       } catch (error) {
@@ -155,7 +156,7 @@ export class ConsumerWorker {
         const { consumer, logger, clock, random } = this.#parts
         logger?.error(
           { err: error, consumer: consumer.name },
-          'the stream of a consumer failed and is opened anew'
+          `the stream of the consumer ${consumer.name} failed and is opened anew; what it had not handled comes again`
         )
         await sleep(clock, fullJitter(++failures, restart, random), this.#draining.signal).catch(() => {})
       }
@@ -273,6 +274,12 @@ export class ConsumerWorker {
       this.#trying--
       if (this.#isMoreDue) void this.#look()
     })
+  }
+
+  #tellBack (failures: number): void {
+    const { logger, consumer } = this.#parts
+    const { name } = consumer
+    logger?.info({ consumer: name, failures }, `the stream of the consumer ${name} is open again`)
   }
 
   #tell (error: unknown): void {

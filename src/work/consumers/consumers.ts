@@ -9,7 +9,7 @@ import {
   systemRandom,
 } from '../../kernel/index.ts'
 import type { Logger, MetricsRegistry, Tracer } from '../../telemetry/index.ts'
-import type { LogPosition } from '../events/index.ts'
+import { formatPosition, type LogPosition } from '../events/index.ts'
 import { ConsumerStore } from './consumer-store.ts'
 import { ConsumerWorker } from './consumer-worker.ts'
 import type { Consumer } from './define-consumer.ts'
@@ -169,7 +169,10 @@ export async function openConsumers (options: ConsumersOptions): Promise<Consume
       await source.rewind({ consumer: name, incarnation, from })
       await held.forgetAfter(name, from)
       await store.replay(incarnation)
-      logger?.warn({ consumer: name, from: String(from) }, 'a consumer is replayed')
+      logger?.warn(
+        { consumer: name, from: from === 'beginning' ? from : formatPosition(from) },
+        'a consumer is replayed'
+      )
     },
     close,
     [Symbol.asyncDispose]: close,

@@ -53,11 +53,13 @@ export class RelayBehindError extends Error {
 
   /** @param cause the broker's last refusal, if there was any */
   constructor (relay: string, lagMs: number, cause: unknown) {
-    const reason = cause instanceof Error ? `; its broker says: ${cause.message}` : ''
+    const reason = cause instanceof Error ?
+      `its broker says: ${cause.message}` :
+      'no broker has refused it here: see whether processes of the role work run'
     super(
       `the oldest event that the relay ${relay} has not published is ${
         Math.round(lagMs / 1000)
-      } s old${reason}`,
+      } s old; ${reason}. Nothing is lost: the log keeps events until they are published (plimsoll events status)`,
       { cause }
     )
     this.relay = relay

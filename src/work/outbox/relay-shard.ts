@@ -26,8 +26,18 @@ export interface RelayShardOptions {
   readonly logger: Logger | undefined
   readonly clock: Clock
   readonly random: Random
-  /** Hears of the broker's last word against a message, and, with `undefined`, that it takes messages again. */
-  readonly onRefused: (error: Error | undefined) => void
+  /** Hears of each call that published something or was refused something. */
+  readonly onAnswer: (answer: BrokerAnswer) => void
+}
+
+/** What became of a call. */
+export interface BrokerAnswer {
+  /** The broker's first word against a message, if there was any. */
+  readonly refusal: Error | undefined
+  /** It took a message. */
+  readonly took: boolean
+  /** It took none, and not for what the messages are. */
+  readonly stands: boolean
 }
 
 /** A batch, and what to add to our clock to have the server's. */
@@ -205,7 +215,7 @@ export class RelayShard {
     /** In their order, what is not confirmed. */
     readonly rest: readonly LoggedMessage[]
   }> {
-    const { publisher, metrics, clock, onRefused } = this.#options
+    const { publisher, metrics, clock, onAnswer } = this.#options
     const outcomes = await publisher.publish(messages, hard).catch((error: unknown): PublishOutcome[] => {
       const cause = error instanceof Error ? error : new Error(String(error))
       return messages.map(() => ({ kind: 'refused', retryable: true, error: cause }))
@@ -227,8 +237,9 @@ export class RelayShard {
       metrics.refused[outcome.retryable ? 'retryable' : 'for_good'].add()
     }
     const progress = rest.length < messages.length
-    if (refused.length > 0) onRefused(refused[0]!.outcome.error)
-    else if (progress) onRefused(undefined)
+    const stands = !progress && refused.some(({ outcome }) => outcome.retryable)
+    if (refused.length > 0 || progress)
+      onAnswer({ refusal: refused[0]?.outcome.error, took: progress, stands })
     return { refused, progress, rest }
   }
 

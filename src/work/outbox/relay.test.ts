@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { waitUntil } from '../../engines/wait-until.fixture.ts'
+import { createLogger } from '../../telemetry/index.ts'
+import { keptLines } from '../../telemetry/log/lines.fixture.ts'
 import { type Leases, openLeases } from '../lease/index.ts'
 import { counted, numbersOf, type TestOutbox, testOutbox } from './outbox.fixture.ts'
 import { recordingPublisher } from './recording-publisher.fixture.ts'
@@ -134,7 +136,9 @@ test('a message that the broker does not take now, while it takes others, is set
 
 test('while the broker is away nothing is parked or lost, and all goes on in order when it is back', async () => {
   await using under = await testOutbox()
-  await using running = await testRelay(under, { behindAfter: '1ms' })
+  const lines = keptLines()
+  const logger = createLogger({ destination: lines })
+  await using running = await testRelay(under, { behindAfter: '1ms', logger })
   const { publisher, relay } = running
   publisher.down = true
   await under.emit('a', 1, 2, 3)
@@ -148,12 +152,32 @@ test('while the broker is away nothing is parked or lost, and all goes on in ord
   await waitUntil('the broker was asked several times', () => checks > 6)
   // Once for each shard that has events; nothing is set aside for what the broker cannot take.
   assert.ok(publisher.calls <= 2, String(publisher.calls))
-  await assert.rejects(relay.check(), { code: 'RELAY_BEHIND', relay: 'recording' })
+  await assert.rejects(relay.check(), {
+    code: 'RELAY_BEHIND',
+    relay: 'recording',
+    message: /its broker says: the broker is down\. Nothing is lost/,
+  })
   assert.deepEqual(await relay.parked.list(), [])
   publisher.down = false
   await waitUntil('all are published', () => publisher.taken.length === 4)
   assert.deepEqual(running.of('a'), [1, 2, 3])
   await waitUntil('it is noted', () => relay.check().then(() => true, () => false))
+  const [stands, again, ...more] = lines.objects().map(({ msg }) => String(msg))
+  assert.match(stands!, /^the relay recording stands still: its broker takes nothing \(the broker is down\)/)
+  assert.match(again!, /^the relay recording publishes again, after \d/)
+  assert.deepEqual(more, [])
+})
+
+test('a relay does not stand still for an event that its broker never takes', async () => {
+  await using under = await testOutbox()
+  const lines = keptLines()
+  await using running = await testRelay(under, { logger: createLogger({ destination: lines }) })
+  running.publisher.refuse = () => 'never'
+  await under.emit('a', 1)
+  await waitUntil('it is a dead letter', async () => (await running.relay.parked.list()).length === 1)
+  assert.deepEqual(lines.objects().map(({ msg }) => String(msg).split(':')[0]), [
+    'recording does not take an event',
+  ])
 })
 
 test('a relay that is stopped while the broker is away leaves to the next what is not confirmed, and no more', async () => {

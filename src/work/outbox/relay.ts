@@ -1,6 +1,7 @@
 import {
   type Clock,
   type Duration,
+  formatDuration,
   parseDuration,
   type Random,
   runWithoutContext,
@@ -20,7 +21,7 @@ import { ParkedEvents } from './parked-events.ts'
 import type { Publisher } from './publisher.ts'
 import { RelayMembers } from './relay-members.ts'
 import { relayMetrics } from './relay-metrics.ts'
-import { RelayShard } from './relay-shard.ts'
+import { type BrokerAnswer, RelayShard } from './relay-shard.ts'
 import { checkpointName, divide } from './relay-shards.ts'
 import { shardOf } from './shard-of.ts'
 
@@ -93,6 +94,7 @@ class OutboxRelay implements Relay {
   readonly #abort: AbortController = new AbortController()
   #sharing: Promise<void> | undefined
   #refusal: Error | undefined
+  #standsSinceMs: number | undefined
 
   constructor (options: RelayOptions) {
     this.#options = options
@@ -167,7 +169,10 @@ class OutboxRelay implements Relay {
           if (this.#shards.size < part) await this.#take(at, of)
         }
       } catch (error) {
-        logger?.warn({ err: error, relay: name }, 'the shards of a relay could not be shared out')
+        logger?.warn(
+          { err: error, relay: name },
+          `the shards of the relay ${name} could not be shared out; tried again within ${2 * sharingMs} ms`
+        )
       }
       await sleep(clock, sharingMs * (0.75 + random() / 2), this.#stop.signal).catch(() => {})
     }
@@ -185,6 +190,29 @@ class OutboxRelay implements Relay {
     this.#shards.set(at, { stop, done })
   }
 
+  /** Says when the broker takes nothing, and when it does again. */
+  #hear ({ refusal, took, stands }: BrokerAnswer): void {
+    const { logger } = this.#options
+    const { name, clock } = this.#settings
+    this.#refusal = refusal
+    const sinceMs = this.#standsSinceMs
+    if (took && sinceMs !== undefined) {
+      this.#standsSinceMs = undefined
+      const stoodMs = clock.now() - sinceMs
+      logger?.info(
+        { relay: name, stood_ms: stoodMs },
+        `the relay ${name} publishes again, after ${formatDuration(Math.round(stoodMs / 1_000) * 1_000)}`
+      )
+    } else if (stands && sinceMs === undefined) {
+      this.#standsSinceMs = clock.now()
+      logger?.warn(
+        { err: refusal, relay: name },
+        `the relay ${name} stands still: its broker takes nothing (${refusal?.message}). ` +
+          'Events wait in the log and are tried again by themselves; a line says so when they are published again'
+      )
+    }
+  }
+
   async #run (lease: HeldLease, at: number, of: number, stop: AbortSignal): Promise<void> {
     const { outbox, publisher, logger } = this.#options
     const { name, clock, random } = this.#settings
@@ -198,14 +226,15 @@ class OutboxRelay implements Relay {
         shard: { of, at },
         name: checkpointName(name, { at, of }),
         parked: this.parked,
-        onRefused: (error) => {
-          this.#refusal = error
-        },
+        onAnswer: (answer) => this.#hear(answer),
       }).run(stop, this.#abort.signal)
     } catch (error) {
       // Its lease is given back, and taken again by whoever comes first.
       if (!lease.signal.aborted)
-        logger?.warn({ err: error, relay: name, shard: at }, 'a shard of a relay failed')
+        logger?.warn(
+          { err: error, relay: name, shard: at },
+          `shard ${at} of the relay ${name} failed and is taken up again: no event is lost`
+        )
       await sleep(clock, random() * sharingMs, stop).catch(() => {})
     } finally {
       await lease.release()

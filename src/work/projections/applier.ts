@@ -116,9 +116,11 @@ export class Applier {
       } catch (error) {
         if (error instanceof BuildMovedError || signal.aborted) throw error
         this.#failures++
+        const { projection, build } = this.build
         this.#parts.logger?.error(
-          { err: error, projection: this.build.projection, build: this.build.build },
-          'a projection cannot apply events and tries again'
+          { err: error, projection, build, failures: this.#failures },
+          `the projection ${projection} cannot apply events and tries again; nothing behind them is applied until it can. ` +
+            'Its status names the event: mend apply, or leave the event out (skip)'
         )
         await sleep(clock, fullJitter(this.#failures, retry, random), signal)
       }
@@ -169,6 +171,13 @@ export class Applier {
       throw error
     }
     this.#moved(next)
+    if (this.#failures > 0) {
+      const { projection: name, build: number } = build
+      logger?.info(
+        { projection: name, build: number, failures: this.#failures },
+        `the projection ${name} applies events again`
+      )
+    }
     this.#failures = 0
     this.#step = this.#stepAfter(messages, clock.now() - startedMs)
     onMoved(build, next, due.length)

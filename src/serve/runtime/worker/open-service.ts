@@ -3,7 +3,7 @@ import { flushCompileCache } from 'node:module'
 import { localEngine } from '../../../engines/index.ts'
 import { Lifecycle } from '../../../kernel/index.ts'
 import { accessLog, createLogger, MetricsRegistry, processMetrics } from '../../../telemetry/index.ts'
-import { Health } from '../../health/index.ts'
+import { Health, sayChange } from '../../health/index.ts'
 import { formatListenAddress, type Listener, openListener, type TlsMaterial } from '../../listen/index.ts'
 import { buildService, loadService, type ServiceEnvironment, type ServiceWork } from '../../service/index.ts'
 import { parseAddress, type Settings } from '../../settings/index.ts'
@@ -28,8 +28,11 @@ export async function openService (order: BootOrder, hooks: ServeHooks): Promise
   })
   hooks.onFatal((error) => logger.fatal({ err: error }, 'uncaught error: this worker ends'))
   const health = new Health({
-    onChange: ({ error, ...change }) =>
-      logger.warn({ ...change, err: error }, 'a dependency has changed its state'),
+    onChange (change) {
+      const { name: check, report, error, failedMs } = change
+      const level = report.status === 'pass' ? 'info' : 'warn'
+      logger[level]({ check, report, failed_ms: failedMs, err: error }, sayChange(change))
+    },
   })
   const lifecycle = new Lifecycle()
   const tracer = openTracer(settings.trace, { name, version }, registry)
