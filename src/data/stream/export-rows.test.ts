@@ -184,7 +184,7 @@ test('nobody reads: the database waits, and memory stays', async () => {
   await once(stream, 'readable')
   await waitUntil('the database waits for its client', async () => {
     const { rows } = await pool.query(
-      "select 1 from pg_stat_activity where wait_event = 'ClientWrite' and query like '%200000%'"
+      "select 1 from pg_stat_activity where datname = current_database() and wait_event = 'ClientWrite' and query like '%200000%'"
     )
     return rows.length === 1
   })
@@ -228,7 +228,7 @@ test('a server that goes away breaks the stream', async () => {
   const stream = await exportRows(pool, query, { format: 'csv' })
   await once(stream, 'readable')
   await pool.query(
-    "select pg_terminate_backend(pid) from pg_stat_activity where query like '%300001%' and pid <> pg_backend_pid()"
+    "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query like '%300001%' and pid <> pg_backend_pid()"
   )
   await assert.rejects(text(stream))
 })
@@ -251,7 +251,8 @@ test('over HTTP, a query that fails in the middle is an answer that breaks off',
 
 async function count (mark: string): Promise<number> {
   const { rows } = await pool.query(
-    "select 1 from pg_stat_activity where state <> 'idle' and pid <> pg_backend_pid() and query like $1",
+    `select 1 from pg_stat_activity
+      where datname = current_database() and state <> 'idle' and pid <> pg_backend_pid() and query like $1`,
     [`%${mark}%`]
   )
   return rows.length
