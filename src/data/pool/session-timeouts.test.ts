@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type pg from 'pg'
 import { type TestDatabase, testDatabase } from '../../engines/embedded/embedded.fixture.ts'
-import { Deadline, finishing } from '../../kernel/index.ts'
+import { Deadline, finishing, manualClock } from '../../kernel/index.ts'
 import { countingProxy } from './counting-proxy.fixture.ts'
 import { testPool, type Work, workWith } from './pool.fixture.ts'
 
@@ -22,8 +22,9 @@ function changes (texts: readonly string[]): string[] {
   return texts.filter((text) => text.includes('statement_timeout TO'))
 }
 
+/** So much is left however long the machine takes. */
 function withLeft (ms: number): Work {
-  return workWith(Deadline.in(ms))
+  return workWith(Deadline.in(ms, manualClock()))
 }
 
 test('a deadline becomes a timeout of the session, which is sent only when it changes', async () => {

@@ -4,9 +4,9 @@ import pg from 'pg'
 import Cursor from 'pg-cursor'
 import { type TestDatabase, testDatabase } from '../../engines/embedded/embedded.fixture.ts'
 import { waitUntil } from '../../engines/wait-until.fixture.ts'
-import { Deadline } from '../../kernel/index.ts'
+import { Deadline, manualClock } from '../../kernel/index.ts'
 import { countingProxy } from './counting-proxy.fixture.ts'
-import { testPool, workWith } from './pool.fixture.ts'
+import { testPool, type Work, workWith } from './pool.fixture.ts'
 
 let database: TestDatabase
 let admin: pg.Pool
@@ -120,7 +120,7 @@ test('a cancel request that hits a neighbour costs it nothing: it is sent once m
   await prepare(t.pool, nap, [0, 1])
   const { rows: [own] } = await t.pool.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
   const busy = await t.pool.connect()
-  const results = [1, 2, 3].map((n) => t.pool.query(nap, [n === 1 ? 0.4 : 0, n]))
+  const results = [1, 2, 3].map((n) => t.pool.query(nap, [n === 1 ? 1.2 : 0, n]))
   const before = proxy.executions
   busy.release()
   await waitUntil('it runs', async () => {
@@ -160,9 +160,10 @@ test('work that has longer is not held to the timeout of the work that it would 
   await using proxy = await countingProxy(database.url)
   await using t = testPool({ connectionString: proxy.url, max: 1 })
   await prepare(t.pool, nap, [0, 1])
-  await workWith(Deadline.in(240)).run(() => t.pool.query(nap, [0, 1]))
+  const shortly = (): Work => workWith(Deadline.in(240, manualClock()))
+  await shortly().run(() => t.pool.query(nap, [0, 1]))
   const busy = await t.pool.connect()
-  const short = workWith(Deadline.in(240)).run(() => t.pool.query(nap, [0, 1]))
+  const short = shortly().run(() => t.pool.query(nap, [0, 1]))
   const long = t.pool.query(nap, [0.4, 2])
   busy.release()
   assert.equal((await short).rows[0].n, 1)
