@@ -119,7 +119,7 @@ for (const holder of ['the pool', 'one client'] as const) {
     const { promise: release, resolve: letGo } = Promise.withResolvers<void>()
     proxy.holdCancels(release)
     const work = workWith()
-    const given = work.run(() => via.query('SELECT pg_sleep(0.1) -- ends by itself'))
+    const given = work.run(() => via.query('SELECT pg_sleep(0.6) -- ends by itself'))
     const outcome = assert.rejects(given, { code: 'CALLER_GONE' })
     await waitUntil('the statement runs', () => proxy.texts.some((text) => text.includes('by itself')))
     work.leave()
@@ -158,7 +158,7 @@ test('statements of many units of work that end at all times never end one anoth
 test('a commit that was sent finishes, though the deadline passes and the caller leaves', async () => {
   await using t = testPool({ connectionString: database.url, max: 1 })
   await t.pool.query(`CREATE FUNCTION slow () RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN PERFORM pg_sleep(0.8); RETURN NULL; END $$`)
+    $$ BEGIN PERFORM pg_sleep(1.3); RETURN NULL; END $$`)
   await t.pool.query('CREATE TABLE slow_entry (id int)')
   await t.pool.query(`CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON slow_entry
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()`)
@@ -174,8 +174,8 @@ test('a commit that was sent finishes, though the deadline passes and the caller
   }
   const ways = [byHand, (work: (tx: Transaction) => Promise<unknown>) => transaction(t.pool, work)]
   for (const way of ways) {
-    // The session has a timeout of 500 ms, which the commit must not be held to either.
-    for (const work of [workWith(Deadline.in(450)), workWith()]) {
+    // The session has a timeout of a second, which the commit must not be held to either.
+    for (const work of [workWith(Deadline.in(900)), workWith()]) {
       const committed = work.run(() => way((tx) => tx.query('INSERT INTO slow_entry VALUES (1)')))
       await waitUntil('the commit runs', async () => await runningNow('commit') === 1)
       work.leave()
@@ -193,7 +193,7 @@ test('a connection whose cancel is not confirmed is lent to nobody; another one 
   const { promise: release, resolve: letGo } = Promise.withResolvers<void>()
   proxy.holdCancels(release)
   const work = workWith()
-  const given = work.run(() => t.pool.query('SELECT pg_sleep(0.05) -- soon over'))
+  const given = work.run(() => t.pool.query('SELECT pg_sleep(0.5) -- soon over'))
   const outcome = assert.rejects(given, { code: 'CALLER_GONE' })
   await waitUntil('the statement runs', () => proxy.texts.some((text) => text.includes('soon over')))
   work.leave()
@@ -291,12 +291,15 @@ test('a statement that the server ended before our timer ran is told as its dead
 test('no more cancel requests are under way than may be, and none for a statement that has ended', async () => {
   await using proxy = await countingProxy(database.url)
   await using t = testPool({ connectionString: proxy.url, max: 5 }, { cancelLimit: 2 })
+  // All connections are open before, so that none has ended when the last begins.
+  const clients = await Promise.all(Array.from({ length: 5 }, () => t.pool.connect()))
+  for (const client of clients) client.release()
   const { promise: release, resolve: letGo } = Promise.withResolvers<void>()
   proxy.holdCancels(release)
   const work = workWith()
   const given = Array.from(
     { length: 5 },
-    () => work.run(() => t.pool.query('SELECT pg_sleep(0.3) -- of five'))
+    () => work.run(() => t.pool.query('SELECT pg_sleep(1) -- of five'))
   )
   const outcomes = Promise.allSettled(given)
   await waitUntil('all run', async () => await runningNow('-- of five') === 5)
@@ -338,12 +341,12 @@ test('cancel requests beyond what may be under way are sent in their turn', asyn
 
 test('a connection to which a cancel request may still come is cut, though its statement has ended', async () => {
   await using proxy = await countingProxy(database.url)
-  await using t = testPool({ connectionString: proxy.url, max: 1 }, { confirmMs: 200 })
+  await using t = testPool({ connectionString: proxy.url, max: 1 }, { confirmMs: 700 })
   const pid = await backendOf(t.pool)
   const { promise: release, resolve: letGo } = Promise.withResolvers<void>()
   proxy.holdCancels(release)
   const work = workWith()
-  const outcome = assert.rejects(work.run(() => t.pool.query('SELECT pg_sleep(0.05) -- in doubt')), {
+  const outcome = assert.rejects(work.run(() => t.pool.query('SELECT pg_sleep(0.4) -- in doubt')), {
     code: 'CALLER_GONE',
   })
   await waitUntil('the statement runs', () => proxy.texts.some((text) => text.includes('in doubt')))
