@@ -98,7 +98,7 @@ describe('against a real server', { skip: natsProgram.skip }, () => {
       const results = await publisher.publish(tried, forever)
       left = tried.filter((_, at) => results[at]?.kind !== 'confirmed')
       return left.length === 0
-    }, 30_000)
+    })
     assert.equal(await storedIn('killed'), messages.length)
     const stream = await natsSource({ engine, stream: 'killed' }).subscribe({
       consumer: 'reader',
