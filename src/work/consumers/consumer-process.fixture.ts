@@ -19,7 +19,7 @@ process.once('message', async ({ url, poison, batch }: ProcessOrder) => {
   const pool = new pg.Pool({ connectionString: url, max: 12 })
   pool.on('error', () => {})
   const log = await openOutbox({ pool })
-  const leases = await openLeases({ pool, leaseMs: 600 })
+  const leases = await openLeases({ pool, leaseMs: 1_000 })
   async function write ({ orderId, nth }: Placed, { tx }: Handling): Promise<void> {
     await tx.query('INSERT INTO effect (order_id, nth) VALUES ($1, $2)', [orderId, nth])
     if (orderId === poison) process.kill(process.pid, 'SIGKILL')
@@ -27,7 +27,8 @@ process.once('message', async ({ url, poison, batch }: ProcessOrder) => {
   }
   const settings = {
     deadline: '5s',
-    retry: { attempts: poison === undefined ? 2 : 1, base: '10ms' },
+    // A lease that was lost while the machine stood still counts as an attempt, too.
+    retry: { attempts: poison === undefined ? 5 : 1, base: '10ms' },
   } as const
   const consumer = batch ?
     defineConsumer('ledger', {
