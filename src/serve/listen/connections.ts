@@ -1,6 +1,8 @@
 import type { Http2Session } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import type { Clock } from '../../kernel/index.ts'
+import { LateTimers } from './late-timers.ts'
 import { OpenSession } from './open-session.ts'
 
 /**
@@ -23,10 +25,12 @@ export class Connections {
   onSession: ((session: OpenSession) => void) | undefined
 
   readonly #limit: number
+  readonly #timers: LateTimers
 
   /** @param limit most connections at once over all servers; 0 for no limit */
-  constructor (limit: number) {
+  constructor (limit: number, clock: Clock) {
     this.#limit = limit
+    this.#timers = new LateTimers(this.http1, clock)
   }
 
   watch (server: Server, { tls }: { tls: boolean }): void {
@@ -39,11 +43,11 @@ export class Connections {
         own.open--
         if (this.accepted.size === 0) this.onEmpty?.()
       })
-      if (!tls) this.#add(this.http1, socket)
+      if (!tls) this.#speaksHttp1(server, socket)
     })
     if (tls) {
       server.on('secureConnection', (socket: TLSSocket) => {
-        if (socket.alpnProtocol !== 'h2') this.#add(this.http1, socket)
+        if (socket.alpnProtocol !== 'h2') this.#speaksHttp1(server, socket)
       })
       server.on('session', (session: Http2Session) => {
         const open = new OpenSession(session)
@@ -63,6 +67,11 @@ export class Connections {
     // spin between workers that are all full.
     // @types/node does not know the property yet.
     Object.assign(server, { dropMaxConnection: true })
+  }
+
+  #speaksHttp1 (server: Server, socket: Socket): void {
+    this.#add(this.http1, socket)
+    this.#timers.watch(server, socket)
   }
 
   #add (set: Set<Socket>, socket: Socket): void {

@@ -42,7 +42,7 @@ export interface Listener {
 /** @throws SettingError when an option is wrong, key and certificate included */
 export function openListener (given: ListenOptions): Listener {
   const options = resolveListenOptions(given)
-  const connections = new Connections(options.limits.connections)
+  const connections = new Connections(options.limits.connections, options.clock)
   let servers: readonly HttpServer[] = []
   let ticketKeys = options.tls?.ticketKeys
   let drain: Promise<DrainResult> | undefined
