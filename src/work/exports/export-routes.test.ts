@@ -108,7 +108,7 @@ test('the status of an export is read by its owner, and only sent when it has ch
 })
 
 test('a status with Prefer: wait comes when there is news, or when the time is up', async (t) => {
-  const { app, exports, queue } = await serve(t, { longestWaitMs: 10_000 })
+  const { app, exports, queue } = await serve(t, { longestWait: '10s' })
   const { status } = await exports.request(entries, { below: 10 }, { tenant: 'acme', user: 'anna' })
   const url = `/exports/${status.id}`
   const { headers: { etag } } = await app.inject(url)

@@ -8,7 +8,7 @@ import type {
 import Negotiator from 'negotiator'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
-import { currentContext, Problem, waitMsFor } from '../../kernel/index.ts'
+import { currentContext, type Duration, parseDuration, Problem, waitMsFor } from '../../kernel/index.ts'
 import { dispositionOf, type ExportFile } from './export-file.ts'
 import type { ExportOwner } from './export-options.ts'
 import { exportStatusSchema } from './export-status.ts'
@@ -26,8 +26,8 @@ export interface ExportRoutesOptions {
    * @default false: all bytes go through this service
    */
   readonly links?: boolean
-  /** The longest wait for a change, in milliseconds. @default 30,000 */
-  readonly longestWaitMs?: number
+  /** The longest wait for a change, whatever the client would wait. @default '30s' */
+  readonly longestWait?: Duration
   /** Put on the routes' `config`: `status` on status and deletion, `file` on the download, which takes its time. */
   readonly config?: { readonly status?: FastifyContextConfig; readonly file?: FastifyContextConfig }
 }
@@ -48,7 +48,8 @@ const storeAgainSeconds = 5
  * - `GET /exports/:id/file` is the file, in one stream.
  */
 export function exportRoutes (options: ExportRoutesOptions): FastifyPluginAsync {
-  const { exports, ownerOf, links = false, longestWaitMs = 30_000, config = {} } = options
+  const { exports, ownerOf, links = false, longestWait = '30s', config = {} } = options
+  const longestWaitMs = parseDuration(longestWait, 'exportRoutes.longestWait')
   const { path } = exports
 
   async function sendStatus (
@@ -62,7 +63,7 @@ export function exportRoutes (options: ExportRoutesOptions): FastifyPluginAsync 
     const ms = waitMsFor(request.headers['prefer']?.toString(), context?.deadline, longestWaitMs)
     const signal = context === undefined ? {} : { signal: context.signal }
     const view = ms > 0 ?
-      await exports.waitFor(id, owner, { version: known, ms, ...signal }) :
+      await exports.waitFor(id, owner, { since: known, timeout: ms, ...signal }) :
       await exports.status(id, owner)
     if (ms > 0) void reply.header('preference-applied', `wait=${Math.ceil(ms / 1_000)}`)
     const etag = label(reply, view)

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg'
-import type { Bytes, Clock, Random } from '../../kernel/index.ts'
+import type { Bytes, Clock, Duration, Random } from '../../kernel/index.ts'
 import type { Logger, MetricsRegistry } from '../../telemetry/index.ts'
 import type { Jobs } from '../jobs/index.ts'
 import type { ExportDefinition } from './define-export.ts'
@@ -56,10 +56,10 @@ export interface ExportView {
 
 /** When a wait for an export ends, beside the export's own end. */
 export interface WaitForOptions {
-  /** What is known already: any change to it ends the wait. @default only the end of the export counts */
-  readonly version?: number | undefined
-  /** The longest wait, in milliseconds. */
-  readonly ms: number
+  /** The version that is known already: any change to it ends the wait. @default only the end of the export counts */
+  readonly since?: number | undefined
+  /** The longest wait. @default '30s' */
+  readonly timeout?: Duration
   readonly signal?: AbortSignal
 }
 
@@ -86,7 +86,7 @@ export interface Exports extends AsyncDisposable {
   waitFor(
     id: string,
     viewer: ExportViewer,
-    options: WaitForOptions
+    options?: WaitForOptions
   ): Promise<ExportView>
   /** Ends an export that is under way, or deletes the files of one that is over. @throws Problem EXPORT_NOT_FOUND */
   cancel(id: string, viewer: ExportViewer): Promise<ExportView>

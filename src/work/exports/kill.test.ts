@@ -120,7 +120,7 @@ test('kill -9 at each step of an export: the bytes are those of no kill, and all
   assert.deepEqual([made.state, made.rows], ['done', 30_000])
   const undisturbed = start()
   const { status: { id: wholeId } } = await exports.request(definition, {}, owner)
-  const whole = await exports.waitFor(wholeId, owner, { ms: 120_000 })
+  const whole = await exports.waitFor(wholeId, owner, { timeout: 120_000 })
   assert.equal(whole.status.state, 'done')
   const { rows: [row] } = await pool.query<{ job: string }>('select job from plimsoll_export where id = $1', [
     id,

@@ -66,7 +66,7 @@ test('what is not the viewer’s own is as if it were not there', async (t) => {
     await assert.rejects(exports.status(id, viewer), { code: 'EXPORT_NOT_FOUND', statusCode: 404 })
     await assert.rejects(exports.cancel(id, viewer), { code: 'EXPORT_NOT_FOUND' })
     await assert.rejects(exports.file(id, viewer), { code: 'EXPORT_NOT_FOUND' })
-    await assert.rejects(exports.waitFor(id, viewer, { ms: 10 }), { code: 'EXPORT_NOT_FOUND' })
+    await assert.rejects(exports.waitFor(id, viewer, { timeout: 10 }), { code: 'EXPORT_NOT_FOUND' })
   }
   assert.equal((await exports.status(id, 'anybody')).status.state, 'done')
   assert.equal((await exports.status(id, anna)).status.state, 'done')
@@ -323,19 +323,19 @@ test('a wait ends with the export, with a change to what is known, and when its 
   const { exports, queue } = await openTestExports(t, pool, [entriesExport('slow', { turn: 0 })])
   const asked = await exports.request(exports.definitions[0]!, {}, anna)
   const { id } = asked.status
-  const atEnd = exports.waitFor(id, anna, { ms: 20_000 })
-  const atChange = exports.waitFor(id, anna, { ms: 20_000, version: asked.version })
+  const atEnd = exports.waitFor(id, anna, { timeout: 20_000 })
+  const atChange = exports.waitFor(id, anna, { timeout: 20_000, since: asked.version })
   await queue.runOnce()
   const changed = await atChange
   assert.equal(changed.status.state, 'running')
   assert.ok(changed.version > asked.version)
   assert.equal(
-    (await exports.waitFor(id, anna, { ms: 20_000, version: asked.version })).status.state,
+    (await exports.waitFor(id, anna, { timeout: 20_000, since: asked.version })).status.state,
     'running'
   )
-  assert.equal((await exports.waitFor(id, anna, { ms: 30 })).status.state, 'running')
+  assert.equal((await exports.waitFor(id, anna, { timeout: 30 })).status.state, 'running')
   const left = new AbortController()
-  const gone = exports.waitFor(id, anna, { ms: 20_000, signal: left.signal })
+  const gone = exports.waitFor(id, anna, { timeout: 20_000, signal: left.signal })
   left.abort()
   assert.equal((await gone).status.state, 'running')
   await queue.run()
@@ -345,7 +345,7 @@ test('a wait ends with the export, with a change to what is known, and when its 
 test('who waits hears of what another process does', async (t) => {
   const { exports } = await openTestExports(t, pool, [small])
   const { status: { id } } = await exports.request(small, {}, anna)
-  const waiting = exports.waitFor(id, anna, { ms: 20_000 })
+  const waiting = exports.waitFor(id, anna, { timeout: 20_000 })
   await pool.query(`update plimsoll_export set state = 'cancelled', version = version + 1 where id = $1`, [
     id,
   ])

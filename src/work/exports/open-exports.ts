@@ -4,6 +4,7 @@ import {
   type Clock,
   currentContext,
   parseBytes,
+  parseDuration,
   Problem,
   SettingError,
   systemClock,
@@ -151,11 +152,12 @@ class OpenedExports implements Exports, ExportMaker {
   async waitFor (
     id: string,
     viewer: ExportViewer,
-    { version, ms, signal }: WaitForOptions
+    { since, timeout = '30s', signal }: WaitForOptions = {}
   ): Promise<ExportView> {
+    const ms = parseDuration(timeout, 'waitFor.timeout')
     const now = this.#view(await this.#row(id, viewer))
-    if (now.retryAfterSeconds === undefined || (version !== undefined && version !== now.version)) return now
-    await this.#watch.wait(id, version, ms, signal)
+    if (now.retryAfterSeconds === undefined || (since !== undefined && since !== now.version)) return now
+    await this.#watch.wait(id, since, ms, signal)
     return this.status(id, viewer)
   }
 

@@ -78,11 +78,10 @@ class Queue implements Jobs {
     for (const [tier, limits] of Object.entries(tiers)) tierLimits(tier, limits)
     this.#leaseMs = parseDuration(lease, 'jobs.lease')
     if (!(this.#leaseMs >= 1_000)) throw new SettingError('jobs.lease', 'at least 1 s', lease)
-    const auditMs = parseDuration(options.auditKeep ?? '90d', 'jobs.auditKeep')
     const store = options.store ?? postgresJobStore({
       pool,
       schema,
-      auditMs,
+      auditKeep: options.auditKeep,
       clock,
       onError: (error) => logger.warn({ err: error }, 'the queue could not do its upkeep; trying again'),
     })

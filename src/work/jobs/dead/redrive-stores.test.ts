@@ -117,10 +117,9 @@ for (const kind of ['postgres', 'pg-boss'] as const) {
   test(`${kind}: what people did is forgotten after its time, but not of letters that are still there`, async () => {
     const schema = `kept_${kind}`
     const clock = manualClock()
-    const day = 86_400_000
     await using store = kind === 'postgres' ?
-      postgresJobStore({ pool, schema, clock, auditMs: 30 * day }) :
-      pgBossJobStore({ pool, schema, auditMs: 30 * day })
+      postgresJobStore({ pool, schema, clock, auditKeep: '30d' }) :
+      pgBossJobStore({ pool, schema, auditKeep: '30d' })
     await store.prepare()
     const letters = new DeadLetters({ pool, schema })
     const jobs = [someJob(), someJob(), someJob()]

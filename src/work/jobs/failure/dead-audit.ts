@@ -1,8 +1,9 @@
 import type { Transaction } from '../../../data/index.ts'
+import type { Duration } from '../../../kernel/index.ts'
 import { deadTables } from './dead-table.ts'
 
-/** How long it is kept what people did with dead letters, in milliseconds, unless somebody says otherwise. */
-export const auditKeptMs: number = 90 * 86_400_000
+/** How long it is kept what people did with dead letters, unless somebody says otherwise. */
+export const auditKept: Duration = '90d'
 
 /** Notes of one sweep, at most. */
 const most = 5_000

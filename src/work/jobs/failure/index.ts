@@ -1,4 +1,4 @@
-export { auditKeptMs, sweepAudit } from './dead-audit.ts'
+export { auditKept, sweepAudit } from './dead-audit.ts'
 export { deadColumns, type DeadTables, deadTables, prepareDeadTables } from './dead-table.ts'
 export { failureFingerprint } from './failure-fingerprint.ts'
 export { type JobFailure, jobFailure, lapsedFailure } from './job-failure.ts'

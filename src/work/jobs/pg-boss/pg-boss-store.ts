@@ -1,7 +1,8 @@
 import type { Pool } from 'pg'
 import type { PgBoss } from 'pg-boss'
 import { type Transaction, transaction } from '../../../data/index.ts'
-import { auditKeptMs, deadTables, prepareDeadTables, type RedrivenJob, sweepAudit } from '../failure/index.ts'
+import { type Duration, parseDuration } from '../../../kernel/index.ts'
+import { auditKept, deadTables, prepareDeadTables, type RedrivenJob, sweepAudit } from '../failure/index.ts'
 import type {
   ClaimedBatch,
   ClaimedJob,
@@ -30,10 +31,10 @@ export interface PgBossJobStoreOptions {
   readonly bossSchema?: string | undefined
   /** Holds the tables beside them, and the dead letters. @default the first schema of the search path */
   readonly schema?: string | undefined
-  /** How long receipts are kept after the end of their job, in milliseconds. @default 7 days */
-  readonly receiptMs?: number | undefined
-  /** How long it is kept what people did with dead letters, in milliseconds. @default 90 days */
-  readonly auditMs?: number | undefined
+  /** How long receipts are kept after the end of their job. @default '7d' */
+  readonly receiptKeep?: Duration | undefined
+  /** How long it is kept what people did with dead letters that are gone. @default '90d' */
+  readonly auditKeep?: Duration | undefined
   /** Hears of what fails in the background, when `boss` is not yours. */
   readonly onError?: ((error: unknown) => void) | undefined
 }
@@ -69,6 +70,8 @@ class BossStore implements PgBossJobStore {
   readonly #letters: string
   readonly #keys: BossKeys
   readonly #receipts: BossReceipts
+  readonly #receiptMs: number
+  readonly #auditMs: number
   #parts: Opened | undefined
   #own: PgBoss | undefined
 
@@ -80,6 +83,8 @@ class BossStore implements PgBossJobStore {
     this.#letters = deadTables(schema).letters
     this.#keys = new BossKeys(this.#tables)
     this.#receipts = new BossReceipts(this.#tables)
+    this.#receiptMs = parseDuration(options.receiptKeep ?? '7d', 'jobs.receiptKeep')
+    this.#auditMs = parseDuration(options.auditKeep ?? auditKept, 'jobs.auditKeep')
   }
 
   async prepare (): Promise<void> {
@@ -176,8 +181,8 @@ class BossStore implements PgBossJobStore {
     return await transaction(this.#pool, async (tx) => {
       const { leases, recovered, died } = await this.#opened.leases.takeBack(tx)
       await this.#keys.sweep(tx)
-      await this.#receipts.sweep(tx, this.#options.receiptMs ?? 7 * 86_400_000)
-      await sweepAudit(tx, this.#options.schema, this.#options.auditMs ?? auditKeptMs)
+      await this.#receipts.sweep(tx, this.#receiptMs)
+      await sweepAudit(tx, this.#options.schema, this.#auditMs)
       return { recovered, died, promoted: 0, admitted: 0, more: leases === lapsedAtOnce }
     })
   }

@@ -1,7 +1,14 @@
 import type { Pool } from 'pg'
 import { prepareTables } from '../../../data/index.ts'
-import { type Clock, runWithoutContext, systemClock, uuidv7 } from '../../../kernel/index.ts'
-import { auditKeptMs, deadTables, prepareDeadTables, sweepAudit } from '../failure/index.ts'
+import {
+  type Clock,
+  type Duration,
+  parseDuration,
+  runWithoutContext,
+  systemClock,
+  uuidv7,
+} from '../../../kernel/index.ts'
+import { auditKept, deadTables, prepareDeadTables, sweepAudit } from '../failure/index.ts'
 import { claimStatements } from './claim-sql.ts'
 import { Claimer } from './claimer.ts'
 import { enqueueStatements } from './enqueue-sql.ts'
@@ -25,10 +32,10 @@ export interface PostgresJobStoreOptions {
   readonly pool: Pool
   /** Holds the tables. @default the first schema of the search path */
   readonly schema?: string | undefined
-  /** How long receipts are kept from when their job was enqueued, in milliseconds; a day after its end at least. @default 7 days */
-  readonly receiptMs?: number
-  /** How long it is kept what people did with dead letters, in milliseconds. @default 90 days */
-  readonly auditMs?: number | undefined
+  /** How long receipts are kept from when their job was enqueued; a day after its end at least. @default '7d' */
+  readonly receiptKeep?: Duration
+  /** How long it is kept what people did with dead letters that are gone. @default '90d' */
+  readonly auditKeep?: Duration | undefined
   /** Hears of statements in the background that failed; they are tried again. */
   readonly onError?: (error: unknown) => void
   readonly clock?: Clock
@@ -42,7 +49,9 @@ export interface PostgresJobStoreOptions {
  * run twice at the same time. A renewal does not.
  */
 export function postgresJobStore (options: PostgresJobStoreOptions): JobStore {
-  const { pool, schema, receiptMs = 7 * 86_400_000, auditMs = auditKeptMs } = options
+  const { pool, schema, receiptKeep = '7d', auditKeep = auditKept } = options
+  const receiptMs = parseDuration(receiptKeep, 'jobs.receiptKeep')
+  const auditMs = parseDuration(auditKeep, 'jobs.auditKeep')
   const { onError = () => {}, clock = systemClock } = options
   const tables = jobTables(schema)
   const { letters } = deadTables(schema)

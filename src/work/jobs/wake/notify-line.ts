@@ -3,6 +3,8 @@ import type { Pool } from 'pg'
 import {
   type Cancel,
   type Clock,
+  type Duration,
+  parseDuration,
   type Random,
   runWithoutContext,
   systemClock,
@@ -15,8 +17,8 @@ export interface NotifyLineOptions {
   readonly pool: Pool
   /** That of the queue: queues in other schemas do not hear each other. @default the first of the search path */
   readonly schema?: string | undefined
-  /** Calls within so many milliseconds are one statement. @default 10 */
-  readonly pauseMs?: number
+  /** Calls within this are one statement. @default '10ms' */
+  readonly pause?: Duration
   readonly clock?: Clock
   readonly random?: Random
 }
@@ -26,14 +28,15 @@ const namesAtOnce = 60
 
 /**
  * Calls over PostgreSQL's NOTIFY: in a statement of its own, never in the transaction that enqueues, since a commit with
- * a notification waits for every other such commit of the server. It is sent at once, then at most once each `pauseMs`,
+ * a notification waits for every other such commit of the server. It is sent at once, then at most once each `pause`,
  * and does not wait for the disk.
  *
  * Who listens holds a connection of its own, beside those of the pool. Behind PgBouncer in transaction mode nothing is
  * heard, and workers find their jobs by asking.
  */
 export function notifyLine (options: NotifyLineOptions): WakeLine {
-  const { pool, schema, pauseMs = 10, clock = systemClock, random = systemRandom } = options
+  const { pool, schema, pause = '10ms', clock = systemClock, random = systemRandom } = options
+  const pauseMs = parseDuration(pause, 'notifyLine.pause')
   const self = randomBytes(6).toString('base64url')
   let channel: Promise<string> | undefined
   let pending: Pending = noneWaits()
