@@ -301,6 +301,11 @@ test('a route setting that breaks its rule stops the boot and names route, setti
   assert.throws(() => declare({ criticality: 'high' }), {
     message: /^GET \/x config\.criticality must be one of /,
   })
+  // TypeScript lets this pass, and the route would have no limit.
+  assert.throws(() => declare({ limits: { perSecond: 5 } }), {
+    code: 'SETTING_INVALID',
+    message: /^GET \/x config\.limits must be called "limit", if that is meant, got /,
+  })
 })
 
 test("metricsPath serves the app's own metrics, in the format that the scraper asks for", async () => {

@@ -12,6 +12,7 @@ import type { CallerChecks } from './caller-checks.ts'
 import { listOf } from './hook-list.ts'
 import { makeIdempotent } from './idempotent-route.ts'
 import type { LazyLimiter } from './lazy-limiter.ts'
+import { misspeltSetting } from './misspelt-setting.ts'
 import type { RouteSettings } from './options.ts'
 import { RequestUnit } from './request-unit.ts'
 import { planOf, RoutePlan } from './route-plan.ts'
@@ -69,6 +70,7 @@ export class RouteCompiler {
     const { url, config, method } = route
     const name = `${String(method)} ${url}`
     const { cache, payload } = this.#parts
+    refuseMisspelt(name, config)
     const shape = shapeRoute(route, config ?? {}, payload, name)
     const plan = this.#planOfTwin({ method, url, config }) ?? planRoute(name, route, shape, this.#parts)
     if (method === 'GET') this.#lastGet = { url, config, plan }
@@ -151,6 +153,15 @@ function planRoute (
       ...behindOf(name, settings),
     }),
   })
+}
+
+/** A misspelt limit is no limit; and TypeScript does not see it, since a `config` may hold settings of other plugins. */
+function refuseMisspelt (name: string, config: object = {}): void {
+  for (const [key, value] of Object.entries(config)) {
+    const meant = misspeltSetting(key)
+    if (meant !== undefined)
+      throw new SettingError(`${name} config.${key}`, `called "${meant}", if that is meant`, value)
+  }
 }
 
 function deadlineOf (
