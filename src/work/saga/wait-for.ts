@@ -1,4 +1,5 @@
 import type { Static, TSchema } from 'typebox'
+import { SettingError } from '../../kernel/index.ts'
 import type { EventType } from '../events/index.ts'
 import { flawFinder } from './json-form.ts'
 import type { Accepted, SagaData } from './machine/index.ts'
@@ -35,12 +36,18 @@ export interface WaitedEvent {
  * ```ts
  * wait: { timeout: '2d', on: [onSignal('approved', Type.Object({ by: Type.String() }))] }
  * ```
+ *
+ * @param schema what is sent must fit it, or the sender gets `SAGA_SIGNAL_INVALID`
+ * @throws SettingError for what is no schema
  */
 export function onSignal<const Schema extends TSchema, Data> (
   name: string,
   schema: Schema,
   answer: Answer<Static<Schema>, NoInfer<Data>> = {}
 ): WaitFor<Data> {
+  // An object that says nothing of a schema, such as `{ payload: ... }`, would let anything through.
+  if (!isSchema(schema))
+    throw new SettingError(`signal ${name}: schema`, 'a TypeBox type or a JSON Schema', schema)
   return { name, flawOf: flawFinder(schema), accept: accepting(name, answer) }
 }
 
@@ -60,6 +67,24 @@ export function onEvent<Payload, Data> (
     accept: accepting(event.type, answer),
     event: { type: event as EventType, keyOf: answer.key as WaitedEvent['keyOf'] },
   }
+}
+
+const keywords = [
+  'type',
+  'anyOf',
+  'oneOf',
+  'allOf',
+  'not',
+  'enum',
+  'const',
+  'properties',
+  '$ref',
+  '$defs',
+] as const
+
+function isSchema (given: unknown): boolean {
+  if (typeof given !== 'object' || given === null) return false
+  return '~kind' in given || keywords.some((keyword) => Object.hasOwn(given, keyword))
 }
 
 function accepting<Payload, Data> (
