@@ -198,6 +198,23 @@ test('a download that broke off goes on where it was, over the edges of parts', 
   assert.equal(other.statusCode, 200)
 })
 
+test('HEAD tells of the file what GET would, and reads none of it', async (t) => {
+  const { app, base, make, exports } = await serve(t)
+  const url = `${await make(20_000)}/file`
+  for (const headers of [{ 'accept-encoding': 'gzip' }, { 'accept-encoding': 'identity' }]) {
+    const [head, whole] = [
+      await fetch(base + url, { method: 'HEAD', headers }),
+      await app.inject({ url, headers }),
+    ]
+    assert.equal(head.status, 200)
+    for (const name of ['etag', 'content-encoding', 'content-length', 'content-type', 'content-disposition'])
+      assert.equal(head.headers.get(name) ?? undefined, whole.headers[name], name)
+  }
+  const { status } = await exports.request(entries, {}, { tenant: 'acme', user: 'anna' })
+  assert.equal((await app.inject({ url: `/exports/${status.id}/file`, method: 'HEAD' })).statusCode, 409)
+  assert.equal((await app.inject({ url, method: 'HEAD', headers: { 'x-user': 'bert' } })).statusCode, 404)
+})
+
 test('one range is read; several, and what is none, are answered with all', () => {
   const rows: readonly (readonly [string | undefined, ReturnType<typeof readRange>])[] = [
     [undefined, undefined],

@@ -77,13 +77,23 @@ export function exportRoutes (options: ExportRoutesOptions): FastifyPluginAsync 
     const file = await exports.file(request.params.id, await ownerOf(request))
     if (!readsCoding(request, file)) {
       const plain = await begun(file.readPlain(currentContext()?.signal))
-      return describe(reply, file).header('etag', `"${file.etag.slice(1, -1)}-plain"`).send(plain)
+      return describePlain(reply, file).send(plain)
     }
     const link = links ? await file.link(linkMs) : undefined
     if (link !== undefined)
       return describe(reply, file).header('cache-control', 'no-store').redirect(link, 302)
     if (request.headers['if-none-match'] === file.etag) return describeKept(reply, file).code(304).send()
     return sendBytes(file, request, reply)
+  }
+
+  /** Of the file unpacked the length is not known before it is. */
+  async function sendHead (
+    request: FastifyRequest<{ Params: ExportParams }>,
+    reply: FastifyReply
+  ): Promise<FastifyReply> {
+    const file = await exports.file(request.params.id, await ownerOf(request))
+    if (!readsCoding(request, file)) return describePlain(reply, file).send()
+    return describeKept(reply, file).header('content-length', file.bytes).send()
   }
 
   return async function routes (app: FastifyInstance): Promise<void> {
@@ -103,6 +113,10 @@ export function exportRoutes (options: ExportRoutesOptions): FastifyPluginAsync 
       label(reply, view)
       return view.status
     })
+    app.head<{ Params: ExportParams }>(`${path}/:id/file`, {
+      ...(config.file && { config: config.file }),
+      schema: { tags, summary: 'What the file of an export is', params, hide: true } as object,
+    }, sendHead)
     // Fastify's own HEAD would read the whole file to send nothing of it.
     app.get<{ Params: ExportParams }>(`${path}/:id/file`, {
       ...(config.file && { config: config.file }),
@@ -173,6 +187,11 @@ function describe (reply: FastifyReply, { type, name }: ExportFile): FastifyRepl
   return reply.type(type).header('content-disposition', dispositionOf(name))
     .header('cache-control', 'private, no-transform').header('vary', 'accept-encoding')
     .header('x-content-type-options', 'nosniff')
+}
+
+/** As {@link describe}, of what is in the file. */
+function describePlain (reply: FastifyReply, file: ExportFile): FastifyReply {
+  return describe(reply, file).header('etag', `"${file.etag.slice(1, -1)}-plain"`)
 }
 
 /** As {@link describe}, of the bytes as they are kept. */
