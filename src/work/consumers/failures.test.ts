@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { logPosition } from '../events/index.ts'
 import { isDatabaseTrouble, killerVerdict, verdictOn } from './failures.ts'
 import { inboxId } from './inbox-id.ts'
 import { readMessage, writeMessage } from './message-text.ts'
@@ -55,7 +56,7 @@ test('a message that is kept comes back as it was, its place in the log with it'
     headers: { traceparent: '00-...' },
     occurredAtMs: 5,
   }
-  const placed = { ...message, position: { epoch: 1, xid: 2n ** 60n, position: 7n } }
+  const placed = { ...message, position: logPosition(1, 2n ** 60n, 7n) }
   assert.deepEqual(readMessage(writeMessage(message)), message)
   assert.deepEqual(readMessage(writeMessage(placed)), placed)
 })

@@ -1,6 +1,12 @@
 import type { Pool } from 'pg'
 import { uuidOf } from '../../kernel/index.ts'
-import { comparePositions, type EventMessage, type LogPosition, parsePosition } from '../events/index.ts'
+import {
+  comparePositions,
+  type EventMessage,
+  type LogPosition,
+  logPosition,
+  parsePosition,
+} from '../events/index.ts'
 import type { Outbox } from '../outbox/index.ts'
 import { type DeskTables, isThere } from './desk-tables.ts'
 import { currentParts, type ReaderKind } from './log-readers.ts'
@@ -168,7 +174,7 @@ function messageOf (row: EventRow): EventMessage & { readonly position: LogPosit
     payload: row.payload,
     headers: row.headers,
     occurredAtMs: Math.floor(row.created_ms),
-    position: { epoch: row.epoch, xid: BigInt(row.xid), position: BigInt(row.position) },
+    position: logPosition(row.epoch, row.xid, row.position),
   }
 }
 

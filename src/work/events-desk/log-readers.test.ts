@@ -34,7 +34,7 @@ test('a checkpoint says whose it is; one of another program is of its own', () =
     const { kind, name: reader, build, incarnation, shard } = readerPart({
       name,
       position: { epoch: 1, xid: 1n, position: 1n },
-      token: 0n,
+      token: '0',
       savedAtMs: 0,
     })
     return [kind, reader, build, incarnation, shard]

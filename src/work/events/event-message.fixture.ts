@@ -1,5 +1,6 @@
 import { uuidv7 } from '../../kernel/index.ts'
 import type { EventMessage } from './event-message.ts'
+import { logPosition } from './log-position.ts'
 
 let made = 0
 
@@ -18,7 +19,7 @@ export function someMessage (changes: Partial<EventMessage> = {}): EventMessage 
       'plimsoll-tenant': 'acme',
     },
     occurredAtMs: 1_700_000_000_000 + made,
-    position: { epoch: 1, xid: BigInt(1_000 + made), position: BigInt(made) },
+    position: logPosition(1, BigInt(1_000 + made), BigInt(made)),
     ...changes,
   }
 }

@@ -20,6 +20,7 @@ export {
   comparePositions,
   formatPosition,
   type LogPosition,
+  logPosition,
   logStart,
   parsePosition,
 } from './log-position.ts'

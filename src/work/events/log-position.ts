@@ -1,4 +1,7 @@
-/** Where an event stands in the log. A plain value: it outlives connections, processes and restores. */
+/**
+ * Where an event stands in the log: a value that outlives connections, processes and restores. Those that Plimsoll gives out
+ * become the text of {@link formatPosition} in JSON.
+ */
 export interface LogPosition {
   /** Counts the servers that the log has lived on: a restored copy begins the next one, since its transaction ids restart. */
   readonly epoch: number
@@ -8,8 +11,33 @@ export interface LogPosition {
   readonly position: bigint
 }
 
+class Place implements LogPosition {
+  readonly epoch: number
+  readonly xid: bigint
+  readonly position: bigint
+
+  constructor (epoch: number, xid: bigint, position: bigint) {
+    this.epoch = epoch
+    this.xid = xid
+    this.position = position
+  }
+
+  toJSON (): string {
+    return formatPosition(this)
+  }
+}
+
+/** @param position 0n: before all events of `xid` */
+export function logPosition (
+  epoch: number,
+  xid: bigint | string,
+  position: bigint | string = 0n
+): LogPosition {
+  return new Place(epoch, BigInt(xid), BigInt(position))
+}
+
 /** Stands before all events. */
-export const logStart: LogPosition = { epoch: 0, xid: 0n, position: 0n }
+export const logStart: LogPosition = logPosition(0, 0n)
 
 /** @returns below 0 when `a` comes before `b`, above 0 when it comes after, 0 when they are one place */
 export function comparePositions (a: LogPosition, b: LogPosition): number {
@@ -30,5 +58,5 @@ export function parsePosition (text: string): LogPosition | undefined {
   const parts = shape.exec(text)
   if (parts === null) return undefined
   const [, epoch = '', xid = '', position = ''] = parts
-  return { epoch: Number(epoch), xid: BigInt(xid), position: BigInt(position) }
+  return logPosition(Number(epoch), xid, position)
 }

@@ -1,5 +1,5 @@
 import type { Transaction } from '../../data/index.ts'
-import type { NewEvent, WrittenEvent } from '../events/index.ts'
+import { logPosition, type NewEvent, type WrittenEvent } from '../events/index.ts'
 import { clusterNow, moveInTo } from './epoch.ts'
 import type { OutboxNames } from './outbox-names.ts'
 
@@ -58,7 +58,7 @@ export function appendTo (names: OutboxNames): Append {
       const { epoch, xid, position, created_ms: createdMs } = rows[at]!
       return {
         ...event,
-        position: { epoch, xid: BigInt(xid), position: BigInt(position) },
+        position: logPosition(epoch, xid, position),
         occurredAtMs: Math.floor(createdMs),
       }
     })

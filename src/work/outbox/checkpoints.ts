@@ -1,6 +1,6 @@
 import type { Pool } from 'pg'
 import type { Transaction } from '../../data/index.ts'
-import { type LogPosition, logStart } from '../events/index.ts'
+import { type LogPosition, logPosition, logStart } from '../events/index.ts'
 import type { LogCheckpoint, LogCheckpoints } from './outbox-log.ts'
 import type { OutboxNames } from './outbox-names.ts'
 
@@ -73,8 +73,8 @@ export class PostgresCheckpoints implements LogCheckpoints {
 function checkpointOf (row: ReaderRow): LogCheckpoint {
   return {
     name: row.name,
-    position: { epoch: row.epoch, xid: BigInt(row.xid), position: BigInt(row.position) },
-    token: BigInt(row.token),
+    position: logPosition(row.epoch, row.xid, row.position),
+    token: row.token,
     savedAtMs: row.saved_ms,
   }
 }

@@ -6,9 +6,11 @@ import { waitUntil } from '../../engines/wait-until.fixture.ts'
 import { manualClock } from '../../kernel/index.ts'
 import { createLogger, MetricsRegistry } from '../../telemetry/index.ts'
 import { keptLines } from '../../telemetry/log/lines.fixture.ts'
+import { formatPosition, parsePosition } from '../events/index.ts'
 import { metricLines } from './metric-lines.fixture.ts'
 import { openOutbox } from './open-outbox.ts'
 import { counted, numbersOf, testOutbox } from './outbox.fixture.ts'
+import { ParkedEvents } from './parked-events.ts'
 
 test('a reader that has waited for long is woken at once by what its own process emits', async () => {
   const clock = manualClock()
@@ -75,6 +77,28 @@ test('readers that nobody declares are named once, and counted for as long as th
   assert.deepEqual([told(), await counted()], [[['gone'], ['lost']], [
     'plimsoll_outbox_undeclared_readers 1',
   ]])
+})
+
+test('what the outbox tells can be sent as JSON: places are their tokens', async () => {
+  await using under = await testOutbox()
+  const { outbox, pool } = under
+  const written = await counted.emit(pool, { key: 'a', n: 1 })
+  const parked = new ParkedEvents(outbox, 'nats')
+  await parked.add(pool, [{ message: written, error: 'no', attempts: 1 }])
+  const checkpoint = await outbox.checkpoints.open('reader', written.position)
+  const place = formatPosition(written.position)
+  const asJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
+  assert.deepEqual(asJson(written), { ...written, position: place })
+  assert.deepEqual(asJson(checkpoint), { ...checkpoint, position: place })
+  assert.deepEqual(asJson(await outbox.checkpoints.list()), [{ ...checkpoint, position: place }])
+  const [event] = asJson(await parked.list()) as readonly { message: { position: string } }[]
+  assert.equal(event?.message.position, place)
+  await under.quiet()
+  const batch = await outbox.read({ after: undefined, limit: 1 })
+  assert.deepEqual((asJson(batch) as { next: string }).next, formatPosition(batch.next))
+  const head = await outbox.head()
+  assert.equal(asJson(head), formatPosition(head))
+  assert.deepEqual(parsePosition(place), written.position)
 })
 
 test('settings that break their rule stop the outbox', async () => {

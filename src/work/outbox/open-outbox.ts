@@ -11,7 +11,7 @@ import {
   systemClock,
 } from '../../kernel/index.ts'
 import { type Logger, MetricsRegistry } from '../../telemetry/index.ts'
-import { type EventOutlet, type LogPosition, outlets } from '../events/index.ts'
+import { type EventOutlet, type LogPosition, logPosition, outlets } from '../events/index.ts'
 import { alongIndex } from './along-index.ts'
 import { appendTo } from './append.ts'
 import { PostgresCheckpoints } from './checkpoints.ts'
@@ -183,12 +183,12 @@ class PostgresOutbox implements Outbox {
 
   async head (): Promise<LogPosition> {
     const { epoch, xid } = await this.#ends()
-    return { epoch, xid: BigInt(xid), position: 0n }
+    return logPosition(epoch, xid)
   }
 
   async tail (): Promise<LogPosition | undefined> {
     const { tail_epoch: epoch, tail_xid: xid, tail_position: position } = await this.#ends()
-    return epoch === null ? undefined : { epoch, xid: BigInt(xid), position: BigInt(position) }
+    return epoch === null ? undefined : logPosition(epoch, xid, position)
   }
 
   stall (): Promise<Stall | undefined> {

@@ -45,8 +45,8 @@ export interface LogCheckpoint {
   /** As its reader chose it: 'relay nats 4/0', 'projection best-sellers 3'. */
   readonly name: string
   readonly position: LogPosition
-  /** Of the lease under which it was last saved. */
-  readonly token: bigint
+  /** Of the lease under which it was last saved: a whole number as text. */
+  readonly token: string
   readonly savedAtMs: number
 }
 

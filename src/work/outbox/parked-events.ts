@@ -1,5 +1,5 @@
 import type { Transaction } from '../../data/index.ts'
-import type { EventMessage } from '../events/index.ts'
+import { type EventMessage, logPosition } from '../events/index.ts'
 import type { Outbox } from './open-outbox.ts'
 import type { LoggedMessage, LogShard } from './outbox-log.ts'
 import { shardOf } from './shard-of.ts'
@@ -196,7 +196,7 @@ function parkedOf (row: ParkedRow): ParkedEvent {
       payload: row.payload,
       headers: JSON.parse(row.headers) as Readonly<Record<string, string>>,
       occurredAtMs: Math.floor(row.created_ms),
-      position: { epoch: row.epoch, xid: BigInt(row.xid), position: BigInt(row.position) },
+      position: logPosition(row.epoch, row.xid, row.position),
     },
     error: row.error ?? undefined,
     attempts: row.attempts,

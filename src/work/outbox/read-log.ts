@@ -1,5 +1,5 @@
 import type { Pool } from 'pg'
-import { comparePositions, type LogPosition, logStart, parsePosition } from '../events/index.ts'
+import { comparePositions, type LogPosition, logPosition, logStart, parsePosition } from '../events/index.ts'
 import { moveInTo } from './epoch.ts'
 import { LogTruncatedError } from './errors.ts'
 import type { LogBatch, LoggedMessage, LogRead } from './outbox-log.ts'
@@ -84,7 +84,7 @@ export class LogReader {
 }
 
 function batchOf (rows: readonly LogRow[], first: LogRow, { after, upTo, limit }: LogRead): TimedBatch {
-  const fence: LogPosition = { epoch: first.fence_epoch, xid: BigInt(first.fence_xid), position: 0n }
+  const fence = logPosition(first.fence_epoch, first.fence_xid)
   const tail = first.tail === null ? undefined : parsePosition(first.tail)
   if (after !== undefined && tail !== undefined && comparePositions(after, tail) < 0)
     throw new LogTruncatedError(after, tail)
@@ -112,6 +112,6 @@ function messageOf (row: LogRow): LoggedMessage {
     payload: row.payload,
     headers: JSON.parse(row.headers) as Readonly<Record<string, string>>,
     occurredAtMs: Math.floor(row.created_ms),
-    position: { epoch: row.epoch!, xid: BigInt(row.xid), position: BigInt(row.position) },
+    position: logPosition(row.epoch!, row.xid, row.position),
   }
 }

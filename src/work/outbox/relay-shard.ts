@@ -1,7 +1,7 @@
 import { transaction } from '../../data/index.ts'
 import { type BackoffLimits, type Clock, fullJitter, type Random, sleep } from '../../kernel/index.ts'
 import type { Logger } from '../../telemetry/index.ts'
-import { type LogPosition, orderingKey } from '../events/index.ts'
+import { type LogPosition, logPosition, orderingKey } from '../events/index.ts'
 import type { HeldLease } from '../lease/index.ts'
 import { LogTruncatedError } from './errors.ts'
 import type { Outbox } from './open-outbox.ts'
@@ -95,7 +95,7 @@ export class RelayShard {
       )
       return row === undefined ?
         undefined :
-        { epoch: row.epoch, xid: BigInt(row.xid), position: BigInt(row.position) }
+        logPosition(row.epoch, row.xid, row.position)
     })
   }
 

@@ -1,5 +1,5 @@
 import { type Transaction, transaction } from '../../data/index.ts'
-import { type LogPosition, logStart } from '../events/index.ts'
+import { type LogPosition, logPosition, logStart } from '../events/index.ts'
 import type { Outbox } from './open-outbox.ts'
 import type { LogShard } from './outbox-log.ts'
 import { shardOf } from './shard-of.ts'
@@ -88,5 +88,5 @@ async function removed (
   )
   return row === undefined ?
     logStart :
-    { epoch: row.epoch, xid: BigInt(row.xid), position: BigInt(row.position) }
+    logPosition(row.epoch, row.xid, row.position)
 }

@@ -249,7 +249,7 @@ test('whoever has lost a shard can no longer move its checkpoint', async () => {
   await under.emit('a', 3)
   await waitUntil(
     'the shard was claimed anew',
-    async () => (await under.outbox.checkpoints.list())[0]!.token < before.token
+    async () => BigInt((await under.outbox.checkpoints.list())[0]!.token) < BigInt(before.token)
   )
   await waitUntil('it goes on', () => running.of('a').length === 3)
   assert.deepEqual(running.of('a'), [1, 2, 3])
@@ -273,8 +273,8 @@ test('more shards begin where the last of the old ones was; fewer are not made',
   // As it is when one of the two has been slow.
   const fifth = (await under.all())[4]!.position
   const [fast, slow] = await under.outbox.checkpoints.list()
-  await under.outbox.checkpoints.save(under.pool, fast!.name, await under.outbox.head(), fast!.token)
-  await under.outbox.checkpoints.save(under.pool, slow!.name, fifth, slow!.token)
+  await under.outbox.checkpoints.save(under.pool, fast!.name, await under.outbox.head(), BigInt(fast!.token))
+  await under.outbox.checkpoints.save(under.pool, slow!.name, fifth, BigInt(slow!.token))
   {
     await using second = await testRelay(under, { shards: 3 })
     await waitUntil('the sixth is published again', () => second.of('a').includes(6))

@@ -19,6 +19,9 @@ test('rows follow events; a token tells when they show what was written', async 
   const caughtUp = await projections.caughtUpTo('best-sellers', token, { timeout: '10s' })
   assert.equal(caughtUp.fresh, true)
   assert.deepEqual(await t.rows(), ['tea:5'])
+  const status = JSON.stringify(await projections.status('best-sellers'))
+  const { builds: [told] } = JSON.parse(status) as { builds: readonly { position: string }[] }
+  assert.match(told!.position, /^\d+\.\d+\.\d+$/, 'a status can be sent as JSON')
   const { position } = await other.emit(t.pool, { id: 'x' })
   const unrelated = `${position.epoch}.${position.xid}.${position.position}`
   const passed = await projections.caughtUpTo('best-sellers', unrelated, { timeout: '10s' })
