@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { runCommand, type Running, startCommand, workspace } from './command.fixture.ts'
+import { type Running, startCommand, workspace } from './command.fixture.ts'
 
 const face = fileURLToPath(new URL('../../src/index.ts', import.meta.url))
 const counter = (step: number): string =>
@@ -89,11 +89,12 @@ test('Ctrl-C during the first start of the database ends with 130, and leaves no
   assert.deepEqual(await bump((await placesOf(again)).get('API') ?? ''), { n: 41 })
 })
 
-test('dev with a database that refuses says so, and ends with 1', async () => {
+test('dev with a database of yours that is not up says so, waits for it, and makes none of its own', async () => {
   await using place = await workspace(files)
   const flags = ['--database-url', 'postgres://me@127.0.0.1:1/none']
-  const { exitCode, stderr } = await runCommand(['dev', ...anyPort, ...flags], place)
-  assert.equal(exitCode, 1)
-  assert.match(stderr, /postgres at 127\.0\.0\.1:1\/none is unavailable/)
-  assert.doesNotMatch(stderr, /creating the database files/)
+  await using running = startCommand(['dev', ...anyPort, ...flags], place)
+  await running.says(/postgres at 127\.0\.0\.1:1\/none is unavailable.*waiting for it/)
+  running.process.kill('SIGINT')
+  const { stdout, stderr } = await running.finished
+  assert.doesNotMatch(stdout + stderr, /creating the database files/)
 })
