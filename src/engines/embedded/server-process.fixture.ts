@@ -74,7 +74,8 @@ export async function serverProcess (
   ]
   let pid = 0
 
-  async function start (): Promise<void> {
+  /** @returns whether it has; not, while a killed one's memory is being taken away, which its process may outlive */
+  async function hasStarted (): Promise<boolean> {
     const child = await runProgram('postgres', args, place, 'pipe')
     let said = ''
     for (const stream of [child.stdout, child.stderr]) {
@@ -83,11 +84,22 @@ export async function serverProcess (
     child.unref()
     pid = child.pid ?? 0
     running.add(pid)
+    let isTooEarly = false
     await waitUntil('the server accepts connections', async () => {
-      if (child.exitCode !== null) throw new Error(`the server ended (${child.exitCode}): ${said}`)
+      if (child.exitCode !== null) {
+        isTooEarly = said.includes('shared memory block')
+        if (!isTooEarly) throw new Error(`the server ended (${child.exitCode}): ${said}`)
+        running.delete(pid)
+        return true
+      }
       const file = await readPostmasterFile(place.data)
       return file?.pid === pid && (file.status === 'ready' || file.status === 'standby')
-    }, 60_000)
+    })
+    return !isTooEarly
+  }
+
+  async function start (): Promise<void> {
+    await waitUntil('the server has started', hasStarted)
   }
 
   async function kill (): Promise<void> {
