@@ -1,0 +1,1 @@
+export { saga } from './saga.ts'
