@@ -133,7 +133,8 @@ export class RequestPath implements UnitOwner {
       (settled) => this.#resume(unit, () => this.#found(unit, settled, proceed)),
       () => {
         // Its deadline passed while another request was making the answer, or its client left.
-        if (!unit.ended) this.#sent(unit, answerEarly(unit, problemDocument(requestProblems.DEADLINE_EXCEEDED)))
+        if (!unit.ended)
+          this.#sent(unit, answerEarly(unit, problemDocument(requestProblems.DEADLINE_EXCEEDED)))
       }
     )
   }
