@@ -91,7 +91,7 @@ export class Admission {
   }
 
   /**
-   * Tells that a unit is over: once for each that was run or queued, whatever came of it.
+   * Tells that a unit is over: once for each that was run or queued, whatever came of it. Nothing is due for others.
    *
    * @param nowMs this moment on the clock's `now()`, where it has been read anyway
    */

@@ -2,10 +2,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { IncomingMessage } from 'node:http'
 import { batchMembershipOf } from '../../answer/batch/membership/index.ts'
 import type { Found } from '../../answer/cache/index.ts'
-import type { Transaction } from '../../data/index.ts'
 import { enterContext, Problem, problemDocument, runWithContext } from '../../kernel/index.ts'
-import type { Admission, Refusal, UnitOutcome } from '../../protect/admission/index.ts'
-import type { IdempotentUnit } from '../../protect/idempotency/index.ts'
+import type { Admission, Refusal } from '../../protect/admission/index.ts'
 import { limitDocument, type Ruling } from '../../protect/limit/index.ts'
 import type { RefusalAnswer } from '../../protect/verify/index.ts'
 import type { Logger, Tracer } from '../../telemetry/index.ts'
@@ -15,9 +13,10 @@ import type { CallerChecks } from './caller-checks.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
 import { planOfRequest } from './plan-of-request.ts'
 import { requestProblems } from './problem-kinds.ts'
-import { clientClosedRequest, type Recorder } from './recorder.ts'
+import type { Recorder } from './recorder.ts'
 import type { Refresher } from './refresher.ts'
 import type { ContextSource } from './request-context.ts'
+import { RequestEnd } from './request-end.ts'
 import { RequestUnit, type UnitOwner } from './request-unit.ts'
 import type { RoutePlan } from './route-plan.ts'
 import { sendProblem } from './send-problem.ts'
@@ -36,9 +35,8 @@ export interface RequestPathParts {
 }
 
 /**
- * The way of each request before its handler, and what is to be done when it is over: arrive, identify, limit, cache,
- * admit, verify; record. The stages are plain calls in one hook, because every hook more costs every request; a route pays
- * only for those that it uses.
+ * The way of each request before its handler: arrive, identify, limit, cache, admit, verify. The stages are plain calls in
+ * one hook, because every hook more costs every request; a route pays only for those that it uses.
  */
 export class RequestPath implements UnitOwner {
   readonly #source: ContextSource
@@ -50,6 +48,7 @@ export class RequestPath implements UnitOwner {
   readonly #unmatched: RoutePlan
   readonly #refresher: Refresher
   readonly #wheel: DeadlineWheel
+  readonly #end: RequestEnd
 
   constructor (parts: RequestPathParts) {
     this.#source = parts.source
@@ -61,6 +60,7 @@ export class RequestPath implements UnitOwner {
     this.#unmatched = parts.unmatched
     this.#refresher = parts.refresher
     this.#wheel = new DeadlineWheel(parts.source.clock)
+    this.#end = new RequestEnd({ ...parts, clock: parts.source.clock, wheel: this.#wheel })
   }
 
   /** Fastify's onRequest hook: calls `proceed` now, later or, for a request that is refused, never. */
@@ -237,64 +237,14 @@ export class RequestPath implements UnitOwner {
     if (unit.watched || unit.ended) return
     unit.watched = true
     // 'close' comes exactly once, after a finished response and after a broken connection alike.
-    unit.reply.raw.on('close', () => this.#end(unit))
+    unit.reply.raw.on('close', () => this.#end.of(unit))
   }
 
   /** An answer that the system has taken in full is over; there is nothing to wait for. */
   #sent (unit: RequestUnit, isOut: boolean): void {
     if (unit.watched || !isOut) this.#watch(unit)
-    else this.#end(unit)
+    else this.#end.of(unit)
   }
-
-  #end (unit: RequestUnit): void {
-    unit.ended = true
-    this.#wheel.remove(unit)
-    // For one that never came to an answer: somebody else may make it.
-    unit.miss?.abandon()
-    // Read once for all that end with it.
-    const nowMs = this.#source.clock.now()
-    const status = this.#recorder.end(unit, nowMs)
-    const gone = status === clientClosedRequest
-    const outcome: UnitOutcome = gone ? 'gone' : unit.expired || status >= 500 ? 'failed' : 'answered'
-    if (gone) unit.leave()
-    if (!unit.inBackground) this.#callers?.answered(unit, status)
-    // What the caller got for nothing, or did not get through a fault of ours, does not count.
-    if (unit.replayed || status === 304 || status >= 500) unit.ruling?.refund()
-    // Who stopped waiting did not stop the work: its room is taken until it ends.
-    if ((gone || unit.expired) && unit.work !== undefined) {
-      unit.work.then(
-        () => this.#endLate(unit, outcome, true),
-        () => this.#endLate(unit, outcome, false)
-      )
-    } else this.#over(unit, outcome, nowMs)
-  }
-
-  /** The handler has ended after its client was told that it was late. */
-  #endLate (unit: RequestUnit, outcome: UnitOutcome, done: boolean): void {
-    const { idempotency, expired } = unit
-    if (expired && idempotency !== undefined) void endKey(idempotency, done)
-    this.#over(unit, outcome, this.#source.clock.now())
-  }
-
-  #over (unit: RequestUnit, outcome: UnitOutcome, nowMs: number): void {
-    unit.ruling?.release()
-    if (unit.admissionStage !== 0 && unit.admissionStage !== 4)
-      this.#admission?.finished(unit, outcome, nowMs)
-    const overrunMs = unit.settle()
-    if (outcome !== 'answered')
-      this.#recorder.overrun(outcome === 'gone' ? 'caller_gone' : 'deadline', overrunMs)
-  }
-}
-
-/** Ends the key of a request whose answer nobody got, and which may be committed all the same. */
-async function endKey (idempotency: IdempotentUnit<Transaction>, done: boolean): Promise<void> {
-  try {
-    // Done, and its answer is lost: the outcome has to be asked for. Otherwise it is free to be tried again.
-    if (done) await idempotency.beginEffect()
-  } catch {
-    // It has ended already, or its lease has: there is nothing to tell.
-  }
-  await idempotency.release()
 }
 
 function isReadable ({ routePlan: { shape }, request }: RequestUnit): boolean {
