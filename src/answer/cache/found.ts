@@ -26,15 +26,15 @@ export type CacheResult =
 /**
  * An answer that is ready to be sent: `raw.writeHead(status, headers)`, then `raw.end(body, 'latin1')`.
  *
- * It belongs to its entry and is changed once a second, so send it in the turn in which you got it, or copy
- * `headers`.
+ * It belongs to its entry and is changed once a second, so send it in the turn in which you got it, or keep
+ * its `headers`.
  */
 export interface Answer {
   readonly kind: 'answer'
   readonly result: CacheResult
   /** 200, 304, 206, 416, or whatever status was kept. */
   readonly status: number
-  /** Names and values in turn, as `writeHead` takes them. Node adds `Date`. */
+  /** Names and values in turn, as `writeHead` takes them; a new list for each reading. Node adds `Date`. */
   readonly headers: readonly string[]
   /** The same as the lines of a head, but for `content-length`; made once a second. */
   readonly lines: string

@@ -35,7 +35,8 @@ test('lines are made once for each age', () => {
     first,
     'content-type: text/plain\r\netag: "a"\r\nage: 0\r\ncache-status: plimsoll; hit; ttl=10\r\n'
   )
-  assert.equal(answer.at(0, 10).lines, first)
+  // The second reading puts them into one piece, the third takes that.
+  for (let reading = 2; reading <= 3; reading++) assert.equal(answer.at(0, 10).lines, first)
   assert.notEqual(answer.at(1, 9).lines, first)
 })
 

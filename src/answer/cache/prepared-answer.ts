@@ -19,10 +19,11 @@ export class PreparedAnswer implements Answer {
   readonly #headers: readonly string[]
   readonly #statusHead: string
   readonly #isAged: boolean
-  #age = 0
-  #status = ''
+  #age = -1
+  #status: string
   #lastingLines: string | undefined
   #lines: string | undefined
+  #isOnePiece = false
 
   /**
    * @param headers names and values in turn; `age` and `cache-status` are added
@@ -42,6 +43,7 @@ export class PreparedAnswer implements Answer {
     this.refresh = refresh
     this.#headers = headers
     this.#statusHead = statusHead
+    this.#status = statusHead
     // An age would say that it was not made, or validated, for this request.
     this.#isAged = result !== 'miss' && result !== 'validated'
     this.#lastingLines = undefined
@@ -53,12 +55,19 @@ export class PreparedAnswer implements Answer {
     return [...this.#headers, ...age, 'cache-status', this.#status]
   }
 
-  /** Of an entry that is read once a second, each hit has another age: only what says so is made anew. */
+  /**
+   * Of an entry that is read once a second, each hit has another age: only what says so is made anew. One that is read
+   * more often pays for being put into one piece, which else is done anew for each answer.
+   */
   get lines (): string {
     if (this.#lines === undefined) {
       this.#lastingLines ??= linesOf(this.#headers)
       const age = this.#isAged ? `age: ${textOfNumber(this.#age)}\r\n` : ''
       this.#lines = `${this.#lastingLines}${age}cache-status: ${this.#status}\r\n`
+      this.#isOnePiece = false
+    } else if (!this.#isOnePiece) {
+      this.#lines = inOnePiece(this.#lines)
+      this.#isOnePiece = true
     }
     return this.#lines
   }
@@ -68,7 +77,7 @@ export class PreparedAnswer implements Answer {
    * stale. The sum of both is the same in each call.
    */
   at (age: number, ttl: number): this {
-    if (age === this.#age && this.#status !== '') return this
+    if (age === this.#age) return this
     this.#age = age
     this.#status = this.#statusHead + textOfNumber(ttl)
     this.#lines = undefined
@@ -88,6 +97,10 @@ export function linesOf (headers: readonly string[]): string {
     // What no response can say is left to Node to refuse, when the headers are sent one by one.
     if (name !== 'content-length' && !unsafe.test(value)) lines += `${name}: ${value}\r\n`
   }
-  // One piece of text, where it was made of many: those would be joined anew for each answer.
+  return inOnePiece(lines)
+}
+
+/** The same text, no longer made of many. */
+function inOnePiece (lines: string): string {
   return Buffer.from(lines, 'latin1').toString('latin1')
 }

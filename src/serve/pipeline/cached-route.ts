@@ -40,7 +40,7 @@ export function keepAnswers (route: RouteOptions, { edge }: KeptRoute): void {
  */
 export function sendKept (unit: RequestUnit, answer: Answer): boolean {
   const { reply, request } = unit
-  const { status, headers, body } = answer
+  const { status, body } = answer
   const lines = request.method === 'HEAD' ? undefined : linesOn(reply)
   if (lines !== undefined) {
     reply.hijack()
@@ -48,7 +48,7 @@ export function sendKept (unit: RequestUnit, answer: Answer): boolean {
     return sendWhole(reply, status, `${answer.lines}${unit.ownLines}${lines}`, length, body)
   }
   unit.tell()
-  const all = [...headers]
+  const all = [...answer.headers]
   for (const [name, value] of Object.entries(reply.getHeaders())) all.push(name, value as string)
   reply.hijack()
   const { raw } = reply
