@@ -1,1 +1,2 @@
 export { prepareTables, type TablesOptions, TablesTooNewError } from './prepare-tables.ts'
+export { statementName } from './statement-name.ts'

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
 import type { Pool } from 'pg'
-import { type Transaction, transaction } from '../../data/index.ts'
+import { statementName, type Transaction, transaction } from '../../data/index.ts'
 import { quoteIdentifier } from '../../engines/index.ts'
 import { type Clock, finishing, sleep, systemClock } from '../../kernel/index.ts'
 import type { StoredAnswer } from './answer.ts'
-import { postgresStatements } from './postgres-sql.ts'
+import { type PostgresStatements, postgresStatements } from './postgres-sql.ts'
 import type { Claim, Claimed, IdempotencyStore, KeyLease, Released } from './store.ts'
 
 export interface PostgresIdempotencyStoreOptions {
@@ -44,7 +43,7 @@ export function postgresIdempotencyStore (
 ): IdempotencyStore<Transaction> {
   const { pool, schema, clock = systemClock } = options
   const sql = postgresStatements(schema)
-  const names = statementNames(sql.table)
+  const names = statementNames(sql)
 
   async function claim ({ key, fingerprint, leaseMs, keepMs }: Claim): Promise<Claimed> {
     for (;;) {
@@ -147,19 +146,17 @@ async function prepare (
   })
 }
 
-/** Names of prepared statements; of one connection, each must mean one text. */
 function statementNames (
-  table: string
+  sql: PostgresStatements
 ): Readonly<Record<'claim' | 'renew' | 'mark' | 'settle' | 'release' | 'read' | 'sweep', string>> {
-  const suffix = createHash('sha256').update(table).digest('hex').slice(0, 8)
-  const name = (statement: string): string => `plimsoll_idempotency_${statement}_${suffix}`
+  const name = (what: string, text: string): string => statementName(`idempotency_${what}`, text)
   return {
-    claim: name('claim'),
-    renew: name('renew'),
-    mark: name('mark'),
-    settle: name('settle'),
-    release: name('release'),
-    read: name('read'),
-    sweep: name('sweep'),
+    claim: name('claim', sql.claim),
+    renew: name('renew', sql.renew),
+    mark: name('mark', sql.mark),
+    settle: name('settle', sql.settle),
+    release: name('release', sql.release),
+    read: name('read', sql.read),
+    sweep: name('sweep', sql.sweep),
   }
 }

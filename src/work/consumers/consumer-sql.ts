@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { statementName } from '../../data/index.ts'
 import { type ConsumerTables, consumerTables } from './tables.ts'
 
 /** A statement with the name under which connections keep it prepared. */
@@ -40,11 +40,9 @@ export type ConsumerStatements = Readonly<Record<StatementName, NamedStatement>>
 /** @param schema that of the service; the first of the search path when `undefined` */
 export function consumerStatements (schema: string | undefined): ConsumerStatements {
   const texts = textsOf(consumerTables(schema))
-  // Of one connection, each name must mean one text.
-  const suffix = createHash('sha256').update(JSON.stringify(texts)).digest('hex').slice(0, 8)
   const named = statementNames.map((name) => [
     name,
-    { name: `plimsoll_consumer_${name}_${suffix}`, text: texts[name] },
+    { name: statementName(`consumer_${name}`, texts[name]), text: texts[name] },
   ])
   return Object.fromEntries(named) as Record<StatementName, NamedStatement>
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { statementName } from '../../data/index.ts'
 import { quoteIdentifier } from '../../engines/index.ts'
 
 /** The outbox's tables in one schema, quoted, and names for the statements about them. */
@@ -36,7 +36,7 @@ export function outboxNames (schema: string | undefined): OutboxNames {
     statement (text) {
       let name = statements.get(text)
       if (name === undefined) {
-        name = `plimsoll_outbox_${createHash('sha256').update(text).digest('hex').slice(0, 16)}`
+        name = statementName('outbox', text)
         statements.set(text, name)
       }
       return name

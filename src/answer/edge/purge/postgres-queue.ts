@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { Pool } from 'pg'
-import { type Transaction, transaction } from '../../../data/index.ts'
+import { statementName, type Transaction, transaction } from '../../../data/index.ts'
 import { quoteIdentifier } from '../../../engines/index.ts'
 import type { PurgeQueue } from './purge-queue.ts'
 
@@ -24,17 +23,16 @@ interface JobRow {
  * Purges in a table of the service's own database (PostgreSQL 13 or later), written in the transaction that changes
  * what is cached: an edge hears of a change if and only if it commits, whatever becomes of the process.
  *
- * A general outbox will take its place; until then it is this small.
+ * Not the outbox of events, which the work behind the requests has: purges need no order.
  */
 export function postgresPurgeQueue ({ pool, schema }: PostgresPurgeQueueOptions): PurgeQueue<Transaction> {
   const sql = statements(schema)
-  const suffix = createHash('sha256').update(sql.table).digest('hex').slice(0, 8)
   const named = (
     name: string,
     text: string,
     values: unknown[]
   ): { name: string; text: string; values: unknown[] } => ({
-    name: `plimsoll_edge_purge_${name}_${suffix}`,
+    name: statementName(`edge_purge_${name}`, text),
     text,
     values,
   })

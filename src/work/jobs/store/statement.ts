@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { statementName } from '../../../data/index.ts'
 
 /** A statement that a connection prepares once. */
 export interface Statement {
@@ -6,9 +6,8 @@ export interface Statement {
   readonly text: string
 }
 
-/** Names a statement by its text: of one connection, each name must mean one text. */
 export function statement (text: string): Statement {
-  return { name: `plimsoll_job_${createHash('sha256').update(text).digest('hex').slice(0, 16)}`, text }
+  return { name: statementName('job', text), text }
 }
 
 /** For what can be lost in a crash of the server without harm. */
