@@ -2,6 +2,7 @@ import { type Clock, type Criticality, manualClock, seededRandom } from '../../k
 import { MetricsRegistry } from '../../telemetry/index.ts'
 import type { AdmissionClass, AdmissionUnit } from './admission-class.ts'
 import { Admission } from './admission.ts'
+import { EventHeap } from './event-heap.fixture.ts'
 import type { Refusal } from './refusal.ts'
 import type { UnitStage } from './unit.ts'
 
@@ -66,12 +67,6 @@ export interface SimulationOptions {
   readonly at?: readonly { readonly atMs: number; readonly run: () => void }[]
   /** `false` runs everything at once, as a server without admission does. @default true */
   readonly protect?: boolean
-}
-
-interface Event {
-  readonly atMs: number
-  readonly order: number
-  readonly run: () => void
 }
 
 /** A client waits for so long, then it leaves. */
@@ -237,83 +232,4 @@ class SimulatedUnit implements AdmissionUnit {
     this.run = run
     this.refuse = refuse
   }
-}
-
-/** Events by time; of two at one time, the one added first. */
-class EventHeap {
-  readonly #heap: Event[] = []
-  #order = 0
-
-  firstMs (): number {
-    return this.#heap[0]?.atMs ?? Number.POSITIVE_INFINITY
-  }
-
-  add (atMs: number, run: () => void): void {
-    const event = { atMs, order: this.#order++, run }
-    const heap = this.#heap
-    heap.push(event)
-    for (let at = heap.length - 1; at > 0;) {
-      const above = (at - 1) >> 1
-      if (!before(event, heap[above]!)) break
-      heap[at] = heap[above]!
-      heap[above] = event
-      at = above
-    }
-  }
-
-  runFirst (): void {
-    this.#takeFirst().run()
-  }
-
-  #takeFirst (): Event {
-    const heap = this.#heap
-    const first = heap[0]!
-    const last = heap.pop()!
-    if (heap.length === 0) return first
-    heap[0] = last
-    for (let at = 0;;) {
-      let least = at
-      for (const below of [2 * at + 1, 2 * at + 2]) {
-        if (below < heap.length && before(heap[below]!, heap[least]!)) least = below
-      }
-      if (least === at) return first
-      heap[at] = heap[least]!
-      heap[least] = last
-      at = least
-    }
-  }
-}
-
-function before (one: Event, other: Event): boolean {
-  return one.atMs === other.atMs ? one.order < other.order : one.atMs < other.atMs
-}
-
-/** What became of the requests that `of` picks. */
-export function tally (outcomes: readonly Outcome[], of: (outcome: Outcome) => boolean = () => true): {
-  readonly sent: number
-  readonly good: number
-  readonly refused: number
-  readonly left: number
-  readonly successShare: number
-  readonly admittedP99Ms: number
-  readonly refusedP99Ms: number
-} {
-  const picked = outcomes.filter(of)
-  const ok = picked.filter(({ status }) => status === 200)
-  const refused = picked.filter(({ status }) => status === 503)
-  const good = ok.filter(({ tookMs }) => tookMs <= 250).length
-  return {
-    sent: picked.length,
-    good,
-    refused: refused.length,
-    left: picked.filter(({ status }) => status === 'left').length,
-    successShare: good / Math.max(1, picked.length),
-    admittedP99Ms: quantile(ok, 0.99),
-    refusedP99Ms: quantile(refused, 0.99),
-  }
-}
-
-function quantile (outcomes: readonly Outcome[], share: number): number {
-  const took = outcomes.map(({ tookMs }) => tookMs).toSorted((one, other) => one - other)
-  return took[Math.min(took.length - 1, Math.floor(took.length * share))] ?? 0
 }

@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  type Outcome,
-  simulate,
-  type SimulatedPool,
-  type SimulatedRoute,
-  tally,
-} from './event-loop.fixture.ts'
+import { type Outcome, simulate, type SimulatedPool, type SimulatedRoute } from './event-loop.fixture.ts'
+import { tally } from './tally.fixture.ts'
 
 const cpu: SimulatedRoute = { name: 'cpu', cpuMs: 2 }
 /** Requests per second that a 2 ms handler and what is around it leave room for. */
